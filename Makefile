@@ -1,0 +1,60 @@
+# coroctl: every target does its own set-up. `make` alone lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What runs real clusters needs root; everything else does not.
+SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check lint unit lab-tests bench soak screenshots clean packages-lab packages-test
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(BIN)/coroctl ## .venv with coroctl and everything the tests need
+
+$(BIN)/coroctl: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "coroctl needs Python 3.11 or newer (PYTHON=...)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/debian-packages venv
+	@echo "Creating $(VENV) and installing coroctl with its development tools into it"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+packages-lab:
+	@scripts/debian-packages lab
+
+packages-test:
+	@scripts/debian-packages lab test
+
+demo: packages-lab venv ## a real three-node cluster on this machine, watched live
+	@$(SUDO) $(BIN)/coroctl demo
+
+check: venv lint ## lint, types, import contracts and the tests that need no cluster
+	$(MAKE) unit
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: venv
+	$(BIN)/pytest -m "not lab" $(PYTEST_ARGS)
+
+test: packages-test venv lint ## everything CI runs, real clusters included (root)
+	$(SUDO) $(BIN)/pytest -m "not slow" --durations=15 $(PYTEST_ARGS)
+
+bench: packages-lab venv ## measure; the numbers of the README come from here
+	$(SUDO) $(BIN)/python -m tests.bench
+
+soak: packages-test venv ## the long tests: many nodes, long freezes, repetitions
+	$(SUDO) $(BIN)/pytest -m slow --timeout=1800 $(PYTEST_ARGS)
+
+screenshots: packages-lab venv ## pictures for the README, taken from a running lab
+	$(SUDO) $(BIN)/python -m tests.screenshots
+
+clean: ## remove what make made here
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,3 @@
+"""coroctl: the console and the failover daemon for corosync clusters."""
+
+__version__ = "0.1.0"

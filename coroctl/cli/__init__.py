@@ -1,0 +1,1 @@
+"""The commands. Each one lives in its own module, imported only when it runs."""
