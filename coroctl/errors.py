@@ -36,6 +36,15 @@ class LibraryMissing(CoroctlError):
         self.package = package
 
 
+class LibraryTooOld(CoroctlError):
+    """A client library of corosync lacks a function that came with a later release."""
+
+    def __init__(self, library: str, verb: str, since: str) -> None:
+        super().__init__(f"{library} has no {verb}" + (f" (corosync {since} or newer is needed)" if since else ""))
+        self.library = library
+        self.verb = verb
+
+
 class CorosyncError(CoroctlError):
     """A call into corosync did not succeed.
 

@@ -1,5 +1,7 @@
-"""The only place with ctypes: corosync's client libraries, with their C verbs as names.
+"""corosync's client libraries, one module each: cmap, quorum, votequorum, cfg, cpg.
 
-C callbacks never escape: a callback copies what it got into a frozen value and queues it, and
-``dispatch()`` returns the list. Nothing here knows coroctl's configuration, roles or screens.
+Methods carry the names of the C verbs, so that the man pages apply. No ctypes value, handle or
+status number leaves this package; a call answers with plain values or raises from coroctl.errors.
+A call blocks for as long as corosync does (stopped, starved), so it has no place on an event loop
+that must not wait; the interpreter lock is released meanwhile. One connection, one thread at a time.
 """
