@@ -1,6 +1,6 @@
 """The ``coroctl`` command: picks the one command module that is asked for, and imports no other.
 
-A command module has ``HELP``, ``configure(parser)`` and ``run(args) -> exit code``.
+A command module has ``configure(parser)`` and ``run(args) -> exit code``.
 """
 
 from __future__ import annotations
@@ -11,35 +11,43 @@ from typing import TYPE_CHECKING
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 COMMANDS = {
     "conf": "check and compare corosync.conf files",
     "demo": "a real three-node cluster on this machine, watched live",
-    "lab": "real corosync clusters on this machine",
+    "lab": "real corosync clusters on this machine, to try things on and to break",
 }
 """Name of a command (its module is ``coroctl.cli.NAME``) and what ``--help`` says of it."""
 
 EXIT_ERROR = 1
-EXIT_USAGE = 64
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; errors become one line on stderr."""
+    """Run one command and return its exit code; what is wrong outside this program is one line on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if words and words[0] in COMMANDS:
-            return _run_command(words[0], words[1:])
-        return _run_list(words)
+        return _dispatch(words)
     except CoroctlError as error:
         print(f"coroctl: {error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`coroctl ... | head`): nobody is left to tell.
+        # Whoever read our output has gone (`coroctl ... | head`): there is nobody left to tell.
         sys.stderr.close()
         return EXIT_ERROR
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        return _run_command(words[0], words[1:])
+    if words not in ([], ["-l"]):  # the way that every prompt and check takes costs no argparse
+        _parser().parse_args(words)
+    from coroctl.cli.listing import print_listing
+
+    return print_listing()
 
 
 def _run_command(name: str, words: list[str]) -> int:
@@ -47,12 +55,26 @@ def _run_command(name: str, words: list[str]) -> int:
     from importlib import import_module
 
     module = import_module(f"coroctl.cli.{name}")
-    parser = argparse.ArgumentParser(prog=f"coroctl {name}", description=COMMANDS[name])
+    parser = argparse.ArgumentParser(prog=f"coroctl {name}", description=f"{COMMANDS[name]}.")
     module.configure(parser)
-    args = parser.parse_args(words)
-    code: int = module.run(args)
+    code: int = module.run(parser.parse_args(words))
     return code
 
 
-def _run_list(words: list[str]) -> int:
-    return 0
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    from coroctl import __version__
+
+    commands = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="coroctl",
+        description="Lists the nodes of this node's corosync cluster.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"commands (coroctl COMMAND --help says more):\n{commands}\n\n"
+        "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running",
+        usage="coroctl [-l] [--version] | coroctl COMMAND ...",
+    )
+    parser.add_argument("-l", "--list", action="store_true", help="print the node list (what happens anyway)")
+    parser.add_argument("--version", action="version", version=f"coroctl {__version__}")
+    return parser

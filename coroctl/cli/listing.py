@@ -1,0 +1,74 @@
+"""``coroctl -l`` and ``corolistener -l``: the node list in the original tool's columns.
+
+On the path of every shell prompt and monitoring check: imports nothing that it can do without.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from coroctl.model import Availability, Role
+
+if TYPE_CHECKING:
+    from coroctl.model import Node, View
+
+_WIDTHS = (11, 17, 10, 14, 10)
+_HEADER = ("Id", "Ip", "Status", "Master/Slave", "Priority")
+
+EXIT_QUORATE = 0
+EXIT_ERROR = 1
+EXIT_NOT_QUORATE = 2
+EXIT_DOWN = 3
+
+
+def print_listing() -> int:
+    """Print the list for this node, the reason for what is missing on stderr; the exit code."""
+    from coroctl.sources.local import look
+
+    view = look()
+    print("\n".join(lines(view)), flush=True)
+    if view.reason:
+        print(f"coroctl: {view.reason}", file=sys.stderr)
+    return exit_code(view)
+
+
+def lines(view: View) -> list[str]:
+    """The list's lines: a title, a header, and a row for each node."""
+    return [f" {view.cluster_name}-cloud node list", _row(_HEADER), *(_row(_cells(node)) for node in view.nodes)]
+
+
+def exit_code(view: View) -> int:
+    """0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running."""
+    if view.availability is Availability.DOWN:
+        return EXIT_DOWN
+    if view.quorate is None:
+        return EXIT_ERROR
+    return EXIT_QUORATE if view.quorate else EXIT_NOT_QUORATE
+
+
+def _cells(node: Node) -> tuple[str, ...]:
+    prio = "-" if node.prio is None else str(node.prio)
+    return (str(node.nodeid), node.address or "-", node.status.value, _role(node.role), prio)
+
+
+def _role(role: Role | None) -> str:
+    match role:
+        case None:
+            return "-"
+        case Role.MASTER:
+            return "M"
+        case Role.SLAVE:
+            return "S"
+        case Role.SUSPENDED:
+            return "suspended"
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    """Right-aligned columns; a cell too wide for its own takes what it needs, and stays apart from the one before."""
+    row = cells[0].rjust(_WIDTHS[0])
+    edge = _WIDTHS[0]
+    for cell, width in zip(cells[1:], _WIDTHS[1:], strict=True):
+        edge += width
+        row += " " + cell.rjust(max(edge - len(row) - 1, 0))
+    return row

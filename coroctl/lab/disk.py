@@ -1,0 +1,132 @@
+"""What a lab writes onto a node's disk: the upper layer over this machine's root.
+
+The node sees the host's programs, and none of the host's state: folders that carry state start
+empty (an overlay's opaque folder hides what lies below).
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shlex
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import coroctl
+
+if TYPE_CHECKING:
+    from coroctl.lab.plan import NodePlan, Plan
+
+_HIDDEN = (
+    "etc/corosync",
+    "etc/corolistener",
+    "etc/systemd/system",
+    "etc/systemd/network",
+    "var/lib/corosync",
+    "var/lib/corolistener",
+    "var/lib/systemd",
+    "var/log",
+    "var/spool",
+    "var/tmp",
+)
+
+_TARGET = """\
+[Unit]
+Description=A coroctl lab node
+Requires=basic.target
+Wants=coroctl-lab-network.service corosync.service
+After=basic.target
+AllowIsolate=yes
+"""
+
+_NETWORK_UNIT = """\
+[Unit]
+Description=Addresses of a coroctl lab node
+DefaultDependencies=no
+After=local-fs.target
+Before=network.target network-online.target
+Wants=network.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+{commands}
+[Install]
+WantedBy=network-online.target
+"""
+
+_JOURNALD = """\
+[Journal]
+Storage=persistent
+SystemMaxUse=32M
+RateLimitIntervalSec=0
+"""
+
+_PROGRAM = """\
+#!/bin/sh
+# Runs the {name} that brought this lab up.
+exec {python} -m {module} "$@"
+"""
+
+
+def write(plan: Plan, node: NodePlan, conf: bytes) -> None:
+    """Make the node's disk as it is before its first power-on."""
+    upper = plan.node_folder(node) / "upper"
+    for folder in _HIDDEN:
+        (upper / folder).mkdir(parents=True)
+        os.setxattr(upper / folder, "trusted.overlay.opaque", b"y")
+    (upper / "var/tmp").chmod(0o1777)
+    for folder in ("var/log/journal", "var/log/corosync", "etc/corosync/uidgid.d"):
+        (upper / folder).mkdir()
+    _write(upper / "etc/corosync/corosync.conf", conf.decode("utf-8", "surrogateescape"))
+    _write(upper / "etc/machine-id", uuid.uuid4().hex + "\n", 0o444)
+    _write(upper / "etc/hostname", node.name + "\n")
+    _write(upper / "etc/hosts", _hosts(plan))
+    # The host's file systems are none of the node's.
+    _write(upper / "etc/fstab", "")
+    _write(upper / "etc/crypttab", "")
+    _write(upper / "etc/systemd/journald.conf.d/coroctl-lab.conf", _JOURNALD)
+    _write(upper / "etc/systemd/system/coroctl-lab.target", _TARGET)
+    _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
+    for name, module in (("coroctl", "coroctl"), ("corolistener", "coroctl.cli.corolistener")):
+        text = _PROGRAM.format(name=name, module=module, python=shlex.quote(sys.executable))
+        _write(upper / "usr/local/bin" / name, text, 0o755)
+
+
+def binds() -> tuple[Path, ...]:
+    """Folders of the host that a node needs wherever they are: this Python and this coroctl."""
+    wanted = {Path(sys.prefix), Path(sys.base_prefix), *_package_roots()}
+    outside = sorted(path for path in wanted if not path.is_relative_to("/usr"))
+    return tuple(path for path in outside if not any(path != other and path.is_relative_to(other) for other in outside))
+
+
+def precompile() -> None:
+    """Compile coroctl once on the host; the nodes see its folder read-only and could not keep the result."""
+    compileall.compile_dir(Path(coroctl.__file__).parent, quiet=2, workers=1)
+
+
+def _package_roots() -> tuple[Path, ...]:
+    return (Path(coroctl.__file__).resolve().parent.parent,)
+
+
+def _hosts(plan: Plan) -> str:
+    lines = ["127.0.0.1 localhost", "::1 localhost"]
+    lines += [f"{node.addresses[0]} {node.name}" for node in plan.nodes]
+    return "\n".join(lines) + "\n"
+
+
+def _network_unit(node: NodePlan) -> str:
+    commands = "".join(
+        f"ExecStart=/usr/sbin/ip address replace {address}/24 brd + dev eth{k}\n"
+        f"ExecStart=/usr/sbin/ip link set dev eth{k} up\n"
+        for k, address in enumerate(node.addresses)
+    )
+    return _NETWORK_UNIT.format(commands=commands)
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    path.chmod(mode)
