@@ -1,0 +1,142 @@
+"""``coroctl conf``: check a corosync.conf, compare two."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from coroctl.conf.files import DEFAULT_FILE, load, load_document
+from coroctl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coroctl.conf.diff import Difference
+    from coroctl.conf.finding import Finding, LocalFacts
+
+HELP = "check and compare corosync.conf files"
+EXIT_OK = 0
+EXIT_FOUND = 1
+EXIT_TROUBLE = 2
+
+_LINT_EPILOG = """\
+exit codes:
+  0  no errors (there may be warnings)
+  1  errors
+  2  the file could not be read
+"""
+_DIFF_EPILOG = """\
+exit codes:
+  0  the files are the same, byte for byte
+  1  they differ
+  2  one of them could not be read, or corosync could not parse it
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    commands = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    raw = argparse.RawDescriptionHelpFormatter
+    lint = commands.add_parser("lint", help="say what is wrong with a file", epilog=_LINT_EPILOG, formatter_class=raw)
+    lint.add_argument("file", metavar="FILE", nargs="?", help=f"default: {DEFAULT_FILE}, checked for this machine, too")
+    diff = commands.add_parser("diff", help="compare two files", epilog=_DIFF_EPILOG, formatter_class=raw)
+    diff.add_argument("before", metavar="A")
+    diff.add_argument("after", metavar="B")
+    for command in (lint, diff):
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    try:
+        if args.verb == "lint":
+            return _lint(args.file, as_json=args.json)
+        return _diff(args.before, args.after, as_json=args.json)
+    except ConfigError as error:
+        from coroctl.conf.plain import plain
+
+        print(f"coroctl: {plain(str(error))}", file=sys.stderr)
+        return EXIT_TROUBLE
+
+
+def _lint(file: str | None, *, as_json: bool) -> int:
+    from coroctl.conf.lint import Severity, lint
+
+    name = file or DEFAULT_FILE
+    findings = lint(load(name), name, _local_facts() if name == DEFAULT_FILE else None)
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if as_json:
+        _print_json({"version": 1, "file": name, "errors": errors, "findings": [_as_dict(found) for found in findings]})
+    else:
+        _print_findings(name, findings, errors)
+    return EXIT_FOUND if errors else EXIT_OK
+
+
+def _print_findings(name: str, findings: Sequence[Finding], errors: int) -> None:
+    from coroctl.conf.plain import plain
+
+    for finding in findings:
+        print(finding)
+    print(f"{plain(name)}: {_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _as_dict(finding: Finding) -> dict[str, object]:
+    return {**finding._asdict(), "severity": finding.severity.value}
+
+
+def _diff(before: str, after: str, *, as_json: bool) -> int:
+    from coroctl.conf.diff import diff
+
+    found = diff(load_document(before), load_document(after))
+    if as_json:
+        changes = [change._asdict() for change in found.changes]
+        _print_json({"version": 1, "identical": found.identical, "changes": changes, "diff": list(found.lines)})
+    elif not found.identical:
+        _print_difference(found)
+    return EXIT_OK if found.identical else EXIT_FOUND
+
+
+def _print_difference(found: Difference) -> None:
+    for change in found.changes:
+        print(f"{change.key}: {_shown(change.before)} -> {_shown(change.after)}")
+    if not found.changes:
+        print("no setting differs, only comments, order or layout")
+    print()
+    print("\n".join(found.lines))
+
+
+def _shown(value: str | None) -> str:
+    return "(not given)" if value is None else value or "(empty)"
+
+
+def _print_json(value: dict[str, object]) -> None:
+    import json
+
+    print(json.dumps(value, indent=2))
+
+
+def _local_facts() -> LocalFacts | None:
+    """Host name and addresses of this machine; None if they cannot be had."""
+    import json
+    import os
+    import subprocess
+
+    from coroctl.conf.finding import LocalAddress, LocalFacts
+
+    try:
+        asked = subprocess.run(["ip", "-j", "addr"], capture_output=True, timeout=2, check=True)
+        devices = json.loads(asked.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    addresses = (
+        LocalAddress(device["ifname"], address["local"], address["prefixlen"])
+        for device in devices
+        for address in device.get("addr_info", ())
+        if "local" in address
+    )
+    return LocalFacts(os.uname().nodename, tuple(addresses))

@@ -1,0 +1,72 @@
+"""The difference of two files: by settings, with nodes told apart by their nodeid, and by lines."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from typing import TYPE_CHECKING, NamedTuple
+
+from coroctl.conf.cluster import read_cluster
+from coroctl.conf.plain import plain
+from coroctl.conf.stored import stored
+
+if TYPE_CHECKING:
+    from coroctl.conf.document import Document
+
+
+class Change(NamedTuple):
+    """One setting that differs. None: not given."""
+
+    key: str
+    """As in cmap, but ``node 7: prio`` for the keys of a node."""
+    before: str | None
+    after: str | None
+
+
+class Difference(NamedTuple):
+    """What differs. All texts may be shown as they are."""
+
+    identical: bool
+    """Byte for byte."""
+    changes: tuple[Change, ...]
+    """Empty where only comments, order or layout differ."""
+    lines: tuple[str, ...]
+    """A unified diff."""
+
+
+def diff(before: Document, after: Document) -> Difference:
+    """Compare two files."""
+    old, new = before.render(), after.render()
+    return Difference(old == new, _changes(_settings(before), _settings(after)), _unified(before, after))
+
+
+def _changes(old: dict[str, str], new: dict[str, str]) -> tuple[Change, ...]:
+    keys = sorted(old.keys() | new.keys())
+    return tuple(Change(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key))
+
+
+def _settings(document: Document) -> dict[str, str]:
+    names = _node_names(document)
+    settings = {}
+    for path, value in stored(document).items():
+        parts = path.split(".", 3)
+        if parts[:2] == ["nodelist", "node"] and len(parts) == 4 and parts[2] in names:
+            path = f"{names[parts[2]]}: {parts[3]}"
+        settings[plain(path)] = plain(str(value))
+    return settings
+
+
+def _node_names(document: Document) -> dict[str, str]:
+    """What each position of the nodelist is called: by nodeid, so that the order does not matter."""
+    return {
+        str(node.position): f"node {node.nodeid or node.name or node.address}" for node in read_cluster(document).nodes
+    }
+
+
+def _unified(before: Document, after: Document) -> tuple[str, ...]:
+    old, new = _shown(before), _shown(after)
+    return tuple(unified_diff(old, new, plain(before.file), plain(after.file), lineterm=""))
+
+
+def _shown(document: Document) -> list[str]:
+    lines = document.render().decode("utf-8", "surrogateescape").split("\n")
+    return ["\t".join(map(plain, line.split("\t"))) for line in lines]
