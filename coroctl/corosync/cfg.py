@@ -250,7 +250,8 @@ class Cfg(Connection[ShutdownRequest]):
     def node_status_get(self, nodeid: int) -> NodeStatus:
         """The links to a node, this one included (corosync_cfg_node_status_get, version 1).
 
-        Raises LibraryTooOld before corosync 3.1.1.
+        Raises CorosyncError (FAILED_OPERATION) for a node that is not configured, LibraryTooOld
+        before corosync 3.1.1.
         """
         status = NodeStatusStruct()
         arguments = u32("corosync_cfg_node_status_get", nodeid), NodeStatusVersion.V1, ctypes.byref(status)
@@ -258,7 +259,7 @@ class Cfg(Connection[ShutdownRequest]):
         return status.copied()
 
     def get_node_addrs(self, nodeid: int) -> tuple[str, ...]:
-        """A node's addresses, IPv4 or IPv6, by link (corosync_cfg_get_node_addrs)."""
+        """A node's addresses, IPv4 or IPv6, by link (corosync_cfg_get_node_addrs). Raises NoSuchKey."""
         count, addresses = ctypes.c_int(), (NodeAddressStruct * MAX_LINKS)()
         arguments = u32("corosync_cfg_get_node_addrs", nodeid), MAX_LINKS, ctypes.byref(count), addresses
         self._call("corosync_cfg_get_node_addrs", *arguments, subject=f"node {nodeid}")

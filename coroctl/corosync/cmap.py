@@ -174,8 +174,9 @@ class Cmap(Connection[Notification]):
     """A connection to one map (corosync/cmap.h, cmap_overview(3)).
 
     Every method raises CorosyncLost when corosync is gone and CorosyncBusy when it cannot serve
-    now; what else it raises stands at the method. A key is 3 to 255 characters of [a-zA-Z0-9._-/:];
-    any other name is BadArgument. Strings that are not UTF-8 keep their bytes as surrogate escapes.
+    now; what else it raises stands at the method. A key has 3 to 255 characters of [a-zA-Z0-9._-/:];
+    a longer name is BadArgument, and a name that no key can have is so for ``set``. Strings that are
+    not UTF-8 keep their bytes as surrogate escapes.
     """
 
     _library = _LIBRARY
@@ -228,8 +229,8 @@ class Cmap(Connection[Notification]):
     def set(self, key: str, value: Value, kind: ValueType) -> None:
         """Set ``key``, on this node only; its former type does not matter (cmap_set(3)).
 
-        Raises BadArgument if ``value`` is not of ``kind`` or out of its range, CorosyncDenied for a
-        key that is read-only (``nodelist.`` for one).
+        Raises BadArgument if ``value`` is not of ``kind``, out of its range, or longer than 16 KiB;
+        CorosyncDenied for a key that is read-only (``nodelist.`` for one).
         """
         data = _encoded(key, value, kind)
         self._call("cmap_set", c_string("cmap_set", key), data, len(data), kind, subject=key)
@@ -290,5 +291,7 @@ class Cmap(Connection[Notification]):
         return TrackId(track.value)
 
     def track_delete(self, track: TrackId) -> None:
-        """End a tracking (cmap_track_delete(3)). Raises CorosyncLost for one that does not exist."""
-        self._call("cmap_track_delete", track)
+        """End a tracking (cmap_track_delete(3)). Raises NoSuchKey for one that does not exist."""
+        status = self._status("cmap_track_delete", track)
+        # Of an open connection, BAD_HANDLE is said of the tracking.
+        check(Status.NOT_EXIST if status == Status.BAD_HANDLE else status, "cmap_track_delete", f"tracking {track}")

@@ -23,8 +23,12 @@ MAX_NAME_LENGTH = 128
 """CPG_MAX_NAME_LENGTH: bytes of a group's name."""
 MEMBERS_MAX = 128
 """CPG_MEMBERS_MAX: processes in a group."""
-MESSAGE_MAX = 1024 * 1024
-"""Bytes of a message that ``mcast_joined`` takes."""
+MESSAGE_MAX = 1024 * 1024 - 1024
+"""Bytes of a message that ``mcast_joined`` takes: what goes out in one piece.
+
+The library would split a longer one, but sleeps between the pieces and prints on stdout when
+corosync is busy (3.1.7).
+"""
 
 
 class Guarantee(IntEnum):
@@ -246,12 +250,15 @@ def _name(verb: str, group: str) -> NameStruct:
 class Cpg(Connection[Event]):
     """A connection to the group messaging service (corosync/cpg.h, cpg_overview(3)).
 
-    It is in one group at most. Every method raises CorosyncLost when corosync is gone and
+    It joins one group in its life. Every method raises CorosyncLost when corosync is gone and
     CorosyncBusy when it cannot serve now, which is ordinary while a membership forms.
     """
 
     _library = _LIBRARY
     _prefix = "cpg_"
+
+    _group: str | None = None
+    _has_joined = False
 
     @classmethod
     def initialize(cls, *, initial_totem_conf: bool = False) -> Self:
@@ -274,21 +281,34 @@ class Cpg(Connection[Event]):
     def join(self, group: str) -> None:
         """Join a group, of 1 to 128 bytes (cpg_join(3)); ``dispatch`` then returns its Confchg and Deliver.
 
-        Raises BadArgument for another name, CorosyncError (EXIST) if this connection is in a group.
+        Raises BadArgument for another name, CorosyncError (EXIST) if this connection ever was in a
+        group: connect anew for another.
         """
+        self._open_handle("cpg_join")
+        if self._has_joined:
+            # Having left, libcpg would answer EXIST for the same group and spin without end for another (3.1.7).
+            check(Status.EXIST, "cpg_join", "this connection has had its group")
         self._call("cpg_join", ctypes.byref(_name("cpg_join", group)), subject=group)
+        self._group, self._has_joined = group, True
 
     def leave(self, group: str) -> None:
         """Leave the group (cpg_leave(3)). Raises NoSuchKey if this connection is not in it."""
+        if group != self._group:
+            # corosync does not compare: it would answer OK, stop delivering, and make the next join hang.
+            check(Status.NOT_EXIST, "cpg_leave", f"membership in {group}")
         self._call("cpg_leave", ctypes.byref(_name("cpg_leave", group)), subject=group)
+        self._group = None
 
     def mcast_joined(self, message: bytes, guarantee: Guarantee = Guarantee.AGREED) -> None:
         """Send to all members of the joined group, this process included (cpg_mcast_joined(3)).
 
         Returns when corosync has taken the message, which a corosync that was cut off or frozen does
         too: only the Deliver of one's own message proves that it was sent. Raises BadArgument above
-        MESSAGE_MAX bytes.
+        MESSAGE_MAX bytes, NoSuchKey without a ``join``.
         """
+        if self._group is None:
+            # corosync would answer OK and drop the message.
+            check(Status.NOT_EXIST, "cpg_mcast_joined", "membership in a group")
         if len(message) > MESSAGE_MAX:
             reason = f"a message has at most {MESSAGE_MAX} bytes, not {len(message)}"
             raise BadArgument("cpg_mcast_joined", Status.TOO_BIG.name, reason)

@@ -148,7 +148,10 @@ class Quorum(Connection[Event]):
         return bool(quorate.value)
 
     def trackstart(self, flags: Track) -> None:
-        """Let ``dispatch`` return QuorumNotification and NodelistNotification (quorum_trackstart(3))."""
+        """Let ``dispatch`` return QuorumNotification and NodelistNotification (quorum_trackstart(3)).
+
+        Raises CorosyncError (EXIST) if tracking is on.
+        """
         self._call("quorum_trackstart", flags)
 
     def trackstop(self) -> None:

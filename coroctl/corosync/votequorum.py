@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 QDEVICE_NODEID = 0
-"""VOTEQUORUM_QDEVICE_NODEID: asks ``getinfo`` for the quorum device."""
+"""VOTEQUORUM_QDEVICE_NODEID: the quorum device in a VotequorumQuorumNotification."""
 QDEVICE_MAX_NAME_LEN = 255
 """VOTEQUORUM_QDEVICE_MAX_NAME_LEN."""
 
@@ -192,8 +192,7 @@ class Votequorum(Connection[Event]):
     def getinfo(self, nodeid: int) -> Info:
         """The votes of one node, and of the cluster as it sees them (votequorum_getinfo(3)).
 
-        QDEVICE_NODEID asks for the quorum device. Raises NoSuchKey for a node that corosync has not
-        seen since it started.
+        0 asks for this node. Raises NoSuchKey for a node that corosync has not seen since it started.
         """
         info = InfoStruct()
         number = u32("votequorum_getinfo", nodeid)
@@ -220,17 +219,21 @@ class Votequorum(Connection[Event]):
         self._call("votequorum_setexpected", number, subject=f"{expected_votes} votes")
 
     def setvotes(self, nodeid: int, votes: int) -> None:
-        """Change one node's votes, until corosync restarts (votequorum_setvotes(3)).
+        """Change one node's votes, until corosync restarts (votequorum_setvotes(3)). 0 is this node.
 
-        Raises NoSuchKey for an unknown node, BadArgument for an impossible number.
+        corosync takes absurd numbers, and then counts quorum modulo 256 (3.1.7). Raises NoSuchKey
+        for an unknown node.
         """
         numbers = u32("votequorum_setvotes", nodeid), u32("votequorum_setvotes", votes)
         self._call("votequorum_setvotes", *numbers, subject=f"node {nodeid}: {votes} votes")
 
     def trackstart(self, flags: Track) -> None:
-        """Let ``dispatch`` return the three notifications (votequorum_trackstart(3))."""
+        """Let ``dispatch`` return the three notifications (votequorum_trackstart(3)).
+
+        Raises CorosyncError (EXIST) if tracking is on.
+        """
         self._call("votequorum_trackstart", 0, flags)
 
     def trackstop(self) -> None:
-        """End the tracking (votequorum_trackstop(3))."""
+        """End the tracking (votequorum_trackstop(3)). Raises NoSuchKey if there is none."""
         self._call("votequorum_trackstop")
