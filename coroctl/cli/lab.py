@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coroctl.cli.signals import end_on_signals
 from coroctl.errors import LabError
 from coroctl.lab import conditions, lab, network, node
 from coroctl.lab.plan import load
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.lab.plan import NodePlan, Plan
+
+    _Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DEFAULT_NAME = "lab"
 
@@ -31,11 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one verb; its exit code."""
     lab.check_host()
+    end_on_signals()
     verb: Callable[[argparse.Namespace], int] = args.verb
     return verb(args)
-
-
-_Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add(verbs: _Verbs, name: str, verb: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -108,16 +109,8 @@ def _configure_faults(verbs: _Verbs) -> None:
 
 
 def _up(args: argparse.Namespace) -> int:
-    plan = lab.up(
-        lab.Wanted(
-            name=args.name,
-            nodes=args.nodes,
-            token_ms=args.token,
-            transport=args.transport,
-            networks=args.networks,
-            conf=args.conf,
-        )
-    )
+    wanted = lab.Wanted(args.name, args.nodes, args.token, args.transport, args.networks, args.conf)
+    plan = lab.up(wanted)
     print(f"lab {plan.name}: {len(plan.nodes)} nodes, quorate ({', '.join(each.name for each in plan.nodes)})")
     return 0
 
@@ -127,7 +120,7 @@ def _down(args: argparse.Namespace) -> int:
     return 0
 
 
-def _gc(args: argparse.Namespace) -> int:
+def _gc(_args: argparse.Namespace) -> int:
     for line in lab.gc():
         print(f"removed {line}")
     return 0

@@ -1,10 +1,10 @@
 """Waits until a lab is in a state, as the nodes themselves report it with ``coroctl -l``.
 
-  node3=left            every other running node lists node3 as left (joined, absent, unknown alike)
-  node3=left@node1      node1 does
-  master=node2          some running node lists node2 as M, and no running node lists another one
-  quorate, quorate@node1, inquorate@node1
-  formed                every node lists every node as joined, and is quorate
+node3=left            every other running node lists node3 as left (joined, absent, unknown alike)
+node3=left@node1      node1 does
+master=node2          some running node lists node2 as M, and no running node lists another one
+quorate, quorate@node1, inquorate@node1
+formed                every node lists every node as joined, and is quorate
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ class Listing:
         return self.exit_code == 0
 
 
-
 def wait(plan: Plan, words: Sequence[str], timeout_s: float) -> None:
     """Return when all conditions hold at once; LabError when one is not understood or time is up."""
     checks = [parse(plan, word) for word in words]
-    until(lambda: all(check() for check in checks), timeout_s, f"{' and '.join(words)} in lab {plan.name}", every_s=0.05)
+    until(
+        lambda: all(check() for check in checks), timeout_s, f"{' and '.join(words)} in lab {plan.name}", every_s=0.05
+    )
 
 
 def listing(plan: Plan, observer: NodePlan) -> Listing | None:
@@ -79,9 +80,9 @@ def parse(plan: Plan, word: str) -> Callable[[], bool]:
         case name, state if state in _STATES:
             watched = plan.node(name)
             return lambda: _has_status(plan, observers, watched, state)
-    raise LabError(
-        f"{word!r} is no condition: NODE={'|'.join(_STATES)}, master=NODE, quorate, inquorate, formed, each with @NODE"
-    )
+        case _:
+            forms = f"NODE={'|'.join(_STATES)}, master=NODE, quorate, inquorate, each with or without @NODE; formed"
+            raise LabError(f"{word!r} is no condition: {forms}")
 
 
 def _running(plan: Plan) -> list[NodePlan]:

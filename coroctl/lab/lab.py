@@ -14,7 +14,6 @@ import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.conf.document import Document
@@ -22,10 +21,11 @@ from coroctl.conf.files import load as load_conf
 from coroctl.errors import LabError
 from coroctl.lab import cgroups, conditions, disk, network, node, processes, template
 from coroctl.lab.plan import MAX_LABS, ROOT, NodePlan, Owner, Plan, load, make_plan, save
-from coroctl.lab.run import run
+from coroctl.lab.run import attempt, run, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PROGRAMS = {
     "corosync": "corosync",
@@ -129,8 +129,8 @@ def start(plan: Plan, each: NodePlan) -> None:
 
 
 def down(name: str) -> bool:
-    """Remove a lab and everything of it; False if there is nothing of that name."""
-    with _allocation():
+    """Remove a lab and everything of it; False if there is nothing of that name. Ctrl-C waits for its end."""
+    with _uninterrupted(), _allocation():
         folder = ROOT / name
         if not folder.is_dir():
             return False
@@ -139,6 +139,16 @@ def down(name: str) -> bool:
         _unmount(folder)
         folder.rmdir()
         return True
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Whoever presses Ctrl-C must not be left with half a lab."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _dismantle(plan: Plan) -> None:
@@ -163,9 +173,18 @@ def gc() -> list[str]:
         down(line.partition(" ")[2])
     with _allocation():
         known = {plan.index for plan in plans()}
-        removed += _remove_unplanned_folders()
+        removed += _kill_strays(known)
         removed += _remove_orphans(known)
+        removed += _remove_unplanned_folders()
     return removed
+
+
+def _kill_strays(known: set[int]) -> list[str]:
+    """End the machines of labs that no longer have a plan, and wait until they have let go of everything."""
+    strays = _stray_machines(known)
+    processes.send(strays, signal.SIGKILL)
+    until(lambda: not _stray_machines(known), 30, "stray machines to end")
+    return [f"process {pid}" for pid in strays]
 
 
 def _remove_unplanned_folders() -> list[str]:
@@ -180,12 +199,9 @@ def _remove_unplanned_folders() -> list[str]:
 
 def _remove_orphans(known: set[int]) -> list[str]:
     removed = []
-    for pid in _stray_machines(known):
-        processes.send([pid], signal.SIGKILL)
-        removed.append(f"process {pid}")
     for interface in sorted(os.listdir("/sys/class/net")):  # noqa: PTH208 - names are wanted
         if _index_of(interface, known) is not None:
-            run(["ip", "link", "delete", interface])
+            attempt(["ip", "link", "delete", interface])  # its other end may have gone meanwhile
             removed.append(f"interface {interface}")
     for table in re.findall(r"table bridge (\S+)", run(["nft", "list", "tables"])):
         if _index_of(table, known) is not None:
@@ -198,14 +214,13 @@ def _remove_orphans(known: set[int]) -> list[str]:
     return removed
 
 
-def _stray_machines(known: set[int]) -> Iterator[int]:
-    """systemd-nspawn processes of labs that no longer have a folder."""
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = entry.read_bytes().decode(errors="replace").split("\0")
-            machine = next((word[len("--machine=") :] for word in words if word.startswith("--machine=clab")), "")
-            if words[0].endswith("systemd-nspawn") and _index_of(machine, known) is not None:
-                yield int(entry.parent.name)
+def _stray_machines(known: set[int]) -> list[int]:
+    """Processes of nodes whose lab no longer has a folder."""
+    return [
+        pid
+        for pid, names in processes.grouped()
+        if any(_index_of(name.removeprefix("coroctl-lab-"), known) is not None for name in names)
+    ]
 
 
 def _index_of(name: str, known: set[int]) -> int | None:
@@ -225,7 +240,8 @@ def _allocate(wanted: Wanted, names: tuple[tuple[str, int], ...]) -> Plan:
     """Take the smallest free index and make the lab's folder; until the lab is up it is owned by this process."""
     with _allocation():
         used = {plan.index for plan in plans()}
-        index = next((index for index in range(MAX_LABS) if index not in used), None)
+        free = (index for index in range(MAX_LABS) if index not in used and not network.exists(f"clab{index}br0"))
+        index = next(free, None)
         if index is None:
             raise LabError(f"{MAX_LABS} labs are up already")
         plan = make_plan(wanted.name, index, names, wanted.networks, processes.this_process())
@@ -238,8 +254,8 @@ def _allocate(wanted: Wanted, names: tuple[tuple[str, int], ...]) -> Plan:
 
 
 def _unmount(folder: Path) -> None:
-    if folder.is_mount():
-        run(["umount", str(folder)])
+    """The processes that used it are ending; the kernel may need a moment to let go."""
+    until(lambda: not folder.is_mount() or attempt(["umount", str(folder)]).returncode == 0, 10, f"umount {folder}")
 
 
 @contextlib.contextmanager

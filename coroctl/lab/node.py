@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.errors import LabError
@@ -98,23 +97,25 @@ def console_tail(plan: Plan, node: NodePlan, lines: int = 15) -> str:
 def switch_off(plan: Plan, node: NodePlan) -> None:
     """Power off: the cables first, then every process at once, as when a plug is pulled. Off already: nothing."""
     network.remove_cables(plan, node)
-    init = init_pid(plan, node)
-    if init is not None:
-        processes.send([init], signal.SIGKILL)
-    elif (keeper := _keeper(plan, node)) is not None:
-        processes.send([keeper], signal.SIGKILL)
-    until(lambda: power(plan, node) is Power.OFF, 30, f"{node.name} to go off", every_s=0.005)
+
+    def dark() -> bool:
+        keepers = _keepers(plan, node)
+        machine = [pid for pid in processes.of_group(plan.cgroup(node)) if pid not in keepers]
+        if not machine and power(plan, node) is Power.OFF:
+            return True
+        # The keeper sees the machine end and follows; before there is a machine it has to be told.
+        processes.send(machine or keepers, signal.SIGKILL)
+        return False
+
+    until(dark, 30, f"{node.name} to go off", every_s=0.005)
+    network.remove_cables(plan, node)
     (plan.node_folder(node) / "nspawn").unlink(missing_ok=True)
     cgroups.remove(plan.cgroup(node))
 
 
-def _keeper(plan: Plan, node: NodePlan) -> int | None:
-    """The keeper of a node that has no init yet, found by the lock that it holds."""
-    inode = f":{(plan.node_folder(node) / 'lock').stat().st_ino} "
-    for line in Path("/proc/locks").read_text().splitlines():
-        if inode in line and "FLOCK" in line and "->" not in line:
-            return int(line.split()[4])
-    return None
+def _keepers(plan: Plan, node: NodePlan) -> list[int]:
+    """The node's keeper, or the programs that are about to become it."""
+    return processes.running(["coroctl.lab.keeper", plan.name, node.name])
 
 
 def enter(plan: Plan, node: NodePlan, *, terminal: bool = False) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.lab.plan import Owner
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterator
 
 _PROC = Path("/proc")
@@ -54,7 +54,36 @@ def inside(init: int) -> list[int]:
 
 def of_unit(init: int, unit: str) -> list[int]:
     """The machine's processes that belong to a systemd unit such as ``corosync.service``."""
-    return [pid for pid in inside(init) if _in_unit(pid, unit)]
+    return [pid for pid in inside(init) if unit in groups(pid)]
+
+
+def of_group(name: str) -> list[int]:
+    """Every process in a control group of that name, or below one."""
+    return [pid for pid, names in grouped() if name in names]
+
+
+def grouped() -> Iterator[tuple[int, set[str]]]:
+    """Every process with the names of the control groups around it."""
+    return ((pid, groups(pid)) for pid in _pids())
+
+
+def groups(pid: int) -> set[str]:
+    """The names of the control groups around a process, in whichever hierarchy."""
+    paths = (line.rsplit(":", 1)[-1] for line in _read(pid, "cgroup").splitlines())
+    return {name for path in paths for name in path.split("/") if name}
+
+
+def running(words: list[str]) -> list[int]:
+    """Every process whose command line has these words one after the other."""
+    count = len(words)
+    return [
+        pid for pid, line in command_lines() if any(line[at : at + count] == words for at in range(len(line) - count))
+    ]
+
+
+def command_lines() -> Iterator[tuple[int, list[str]]]:
+    """Every process with the words of its command line; kernel threads have none."""
+    return ((pid, _read(pid, "cmdline").split("\0")) for pid in _pids())
 
 
 def send(pids: list[int], number: signal.Signals) -> None:
@@ -87,11 +116,6 @@ def _pid_namespace(pid: int) -> int | None:
         return (_PROC / str(pid) / "ns" / "pid").stat().st_ino
     except OSError:
         return None
-
-
-def _in_unit(pid: int, unit: str) -> bool:
-    groups = (line.rsplit(":", 1)[-1].split("/") for line in _read(pid, "cgroup").splitlines())
-    return any(unit in group for group in groups)
 
 
 def _line(pid: int, key: str) -> str:

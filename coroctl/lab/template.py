@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.conf.document import Document
 from coroctl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from coroctl.conf.document import Section
+    from coroctl.conf.document import Document, Section
     from coroctl.lab.plan import Plan
 
 PRIORITIES = (100, 40, 10)
@@ -95,9 +94,7 @@ def filled_in(template: Document, plan: Plan) -> bytes:
         section = document.sections("nodelist.node")[position]
         links = _links_of(section)
         if links > len(node.addresses):
-            raise ConfigError(
-                template.file, section.line, f"{links} links need as many networks (--networks {links})"
-            )
+            raise ConfigError(template.file, section.line, f"{links} links need as many networks (--networks {links})")
         for link, address in enumerate(node.addresses[: max(links, 1)]):
             section = document.sections("nodelist.node")[position]
             document = document.set_in(section, f"ring{link}_addr", address)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from coroctl.errors import (
     ConfigError,
@@ -20,9 +19,6 @@ from coroctl.errors import (
     LibraryMissing,
 )
 from coroctl.model import Availability, Node, NodeStatus, Source, View
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CONF = Path("/etc/corosync/corosync.conf")
 ANSWER_S = 1.3
@@ -37,29 +33,28 @@ _DENIED = (
 
 def look(conf: Path = CONF, timeout_s: float = ANSWER_S) -> View:
     """A view of the cluster within ``timeout_s``; without corosync's answer, what the file says and why."""
-    view, error = _ask_within(timeout_s)
-    if view is not None:
-        return view
-    availability, reason = _explain(error)
+    answer = _ask_within(timeout_s)
+    if isinstance(answer, View):
+        return answer
+    availability, reason = _explain(answer)
     return from_file(conf, availability, reason)
 
 
-def _ask_within(timeout_s: float) -> tuple[View | None, Exception | None]:
-    """The answer, or the error; neither if there is none in time."""
-    answers: list[View] = []
-    errors: list[Exception] = []
+def _ask_within(timeout_s: float) -> View | Exception | None:
+    """The answer or the error; None if there is neither in time."""
+    answers: list[View | Exception] = []
     deadline = time.monotonic() + timeout_s
 
     def ask() -> None:
         try:
             answers.append(_ask_patiently(deadline))
         except Exception as error:  # noqa: BLE001 - carried to the caller's thread
-            errors.append(error)
+            answers.append(error)
 
     thread = threading.Thread(target=ask, name="asks corosync", daemon=True)
     thread.start()
     thread.join(timeout_s)
-    return (answers or [None])[0], (errors or [None])[0]
+    return answers[0] if answers else None
 
 
 def _ask_patiently(deadline: float) -> View:
