@@ -31,7 +31,8 @@ def lint(data: bytes, file: str = "corosync.conf", facts: LocalFacts | None = No
     Of a file that corosync cannot parse only the text is judged: what its values mean is not known.
     """
     document, problems = Document.survey(data, file)
-    subject = Subject(data, document, read_cluster(document), facts)
+    cluster = read_cluster(Document.parse(b"") if problems else document)
+    subject = Subject(data, document, cluster, facts)
     rules = TEXT_RULES if problems else (*TEXT_RULES, *RULES)
     findings = [*_syntax(file, problems), *_run(file, rules, subject)]
     findings.sort(key=lambda finding: finding.line)

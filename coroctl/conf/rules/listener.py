@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from math import ceil
 from typing import TYPE_CHECKING
 
 from coroctl.conf.finding import error, rule, warning
@@ -24,9 +25,10 @@ HEARTBEATS_A_LEASE = 4
 _SECRET_WORDS = ("passw", "secret", "token", "psk", "private")
 
 
-def slack_needed_ms(lease_ms: int) -> float:
-    """What a promise must outlast its lease by, so that no two nodes hold the address."""
-    return TICKET_MS + GRANULARITY_MS + 2 * DRIFT * (lease_ms + TICKET_MS) / (1 - DRIFT)
+def slack_needed_ms(lease_ms: int) -> int:
+    """What a promise must outlast its lease by, so that no two nodes hold the address; in whole milliseconds."""
+    drifted = 2 * DRIFT * (lease_ms + TICKET_MS) / (1 - DRIFT)
+    return TICKET_MS + GRANULARITY_MS + ceil(round(drifted, 6))
 
 
 def _cloud_ip(subject: Subject) -> IPv4Address | None:
@@ -113,10 +115,8 @@ def _slack(subject: Subject) -> Iterator[Remark]:
     lease = subject.cluster.listener.lease_ms
     needed = slack_needed_ms(lease)
     if needed > SLACK_MS:
-        message = (
-            f"lease_ms {lease} needs a slack of {needed:.0f} ms against clock drift, and the slack is {SLACK_MS} ms"
-        )
-        longest = int((SLACK_MS - TICKET_MS - GRANULARITY_MS) * (1 - DRIFT) / (2 * DRIFT)) - TICKET_MS
+        message = f"lease_ms {lease} needs a slack of {needed} ms against clock drift, and the slack is {SLACK_MS} ms"
+        longest = round((SLACK_MS - TICKET_MS - GRANULARITY_MS) * (1 - DRIFT) / (2 * DRIFT)) - TICKET_MS
         yield error(_timing_line(subject), message, f"a lease of at most {longest} ms")
 
 

@@ -28,11 +28,14 @@ _ONCE = {
 @rule("unknown-section")
 def _unknown_section(subject: Subject) -> Iterator[Remark]:
     """corosync stores what it does not know and says nothing."""
-    for section in subject.document.root.walk():
-        if section.path and section.path not in SECTIONS and not _in_node(section):
-            yield _misplaced(section) or warning(
-                section.line, f"unknown section {quoted(section.path)}", _nearest(section.path, SECTIONS)
-            )
+    for above in subject.document.root.walk():
+        for section in above.children if above.path in SECTIONS or not above.path else ():
+            if section.path not in SECTIONS and not _in_node(section):
+                yield _misplaced(section) or _unknown(section)
+
+
+def _unknown(section: Section) -> Remark:
+    return warning(section.line, f"unknown section {quoted(section.path)}", _nearest(section.path, SECTIONS))
 
 
 def _in_node(section: Section) -> bool:

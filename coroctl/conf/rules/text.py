@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.conf.finding import error, rule, warning
-from coroctl.conf.plain import is_plain, quoted
+from coroctl.conf.plain import quoted
 from coroctl.conf.scan import BOM, Kind, decode, encode
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _control(subject: Subject) -> Iterator[Remark]:
     """corosync passes them on: into its log, cmap, and every terminal that shows a node's name."""
     for line in subject.document.lines:
         shown = decode(line.raw).rstrip("\r\n").replace("\t", " ").replace("\0", "")
-        if not is_plain(shown):
+        if not shown.isprintable():
             yield _unprintable(line.number, line.kind, shown)
 
 
