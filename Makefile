@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint unit lab-tests bench soak screenshots clean packages-lab packages-test
+.PHONY: help venv demo test check lint unit bench soak screenshots clean packages-lab packages-screenshots packages-test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ $(BIN)/coroctl: pyproject.toml
 
 packages-lab:
 	@scripts/debian-packages lab
+
+packages-screenshots:
+	@scripts/debian-packages lab screenshots
 
 packages-test:
 	@scripts/debian-packages lab test
@@ -53,7 +56,7 @@ bench: packages-lab venv ## measure; the numbers of the README come from here
 soak: packages-test venv ## the long tests: many nodes, long freezes, repetitions
 	$(SUDO) $(BIN)/pytest -m slow --timeout=1800 $(PYTEST_ARGS)
 
-screenshots: packages-lab venv ## pictures for the README, taken from a running lab
+screenshots: packages-screenshots venv ## pictures for the README, taken from a running lab
 	$(SUDO) $(BIN)/python -m tests.screenshots
 
 clean: ## remove what make made here

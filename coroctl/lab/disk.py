@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import compileall
 import os
-import shlex
 import sys
 import uuid
 from pathlib import Path
@@ -65,9 +64,11 @@ RateLimitIntervalSec=0
 """
 
 _PROGRAM = """\
-#!/bin/sh
-# Runs the {name} that brought this lab up.
-exec {python} -m {module} "$@"
+#!{python} -P
+# The {name} that brought this lab up.
+import sys
+from {module} import main
+sys.exit(main())
 """
 
 
@@ -90,8 +91,8 @@ def write(plan: Plan, node: NodePlan, conf: bytes) -> None:
     _write(upper / "etc/systemd/journald.conf.d/coroctl-lab.conf", _JOURNALD)
     _write(upper / "etc/systemd/system/coroctl-lab.target", _TARGET)
     _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
-    for name, module in (("coroctl", "coroctl"), ("corolistener", "coroctl.cli.corolistener")):
-        text = _PROGRAM.format(name=name, module=module, python=shlex.quote(sys.executable))
+    for name, module in (("coroctl", "coroctl.cli.main"), ("corolistener", "coroctl.cli.corolistener")):
+        text = _PROGRAM.format(name=name, module=module, python=sys.executable)
         _write(upper / "usr/local/bin" / name, text, 0o755)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 from coroctl.errors import (
     ConfigError,
@@ -20,7 +19,7 @@ from coroctl.errors import (
 )
 from coroctl.model import Availability, Node, NodeStatus, Source, View
 
-CONF = Path("/etc/corosync/corosync.conf")
+CONF = "/etc/corosync/corosync.conf"
 ANSWER_S = 1.3
 """How long corosync may take; the command as a whole has 2 s."""
 _RETRY_S = 0.05
@@ -31,7 +30,7 @@ _DENIED = (
 )
 
 
-def look(conf: Path = CONF, timeout_s: float = ANSWER_S) -> View:
+def look(conf: str = CONF, timeout_s: float = ANSWER_S) -> View:
     """A view of the cluster within ``timeout_s``; without corosync's answer, what the file says and why."""
     answer = _ask_within(timeout_s)
     if isinstance(answer, View):
@@ -85,14 +84,14 @@ def _explain(error: Exception | None) -> tuple[Availability, str]:
             raise error
 
 
-def from_file(conf: Path, availability: Availability, reason: str) -> View:
+def from_file(conf: str, availability: Availability, reason: str) -> View:
     """What the configuration file says, every status unknown; an unreadable file adds its own reason."""
     from coroctl.conf.cluster import read_cluster
     from coroctl.conf.document import Document
     from coroctl.conf.files import load
 
     try:
-        document, problems = Document.survey(load(conf), str(conf))
+        document, problems = Document.survey(load(conf), conf)
     except ConfigError as error:
         return View(Source.FILE, availability, "", (), None, f"{reason}; {error}")
     if problems:

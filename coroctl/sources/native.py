@@ -5,7 +5,6 @@ Knows which keys and calls a view is made of; ``coroctl.sources.local`` bounds t
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from coroctl.corosync.cmap import Cmap, Map
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from coroctl.corosync.cmap import Value
 
-_LINK_0 = re.compile(r"r\(0\) ip\(([^)]*)\)")
+_LINK_0 = "r(0) ip("
 """runtime.members.ID.ip reads ``r(0) ip(10.0.0.7) r(1) ip(10.1.0.7)``; a link without address says ``no interface``."""
 
 
@@ -69,8 +68,8 @@ def _status(text: str) -> NodeStatus:
 
 
 def _address(member: Mapping[str, Value]) -> str:
-    match = _LINK_0.search(_text(member.get("ip")))
-    return match[1] if match else ""
+    _, found, rest = _text(member.get("ip")).partition(_LINK_0)
+    return rest.partition(")")[0] if found else ""
 
 
 def _numbered(keys: Mapping[str, Value], prefix: str) -> dict[int, dict[str, Value]]:

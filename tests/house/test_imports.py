@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = {"textual", "rich", "asyncio", "argparse", "dataclasses", "subprocess", "psutil", "json", "logging"}
+HEAVY = {"textual", "rich", "asyncio", "argparse", "dataclasses", "subprocess", "psutil", "json", "logging", "pathlib"}
 PROBE = """
 import sys
 from coroctl.cli.main import main
