@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from coroctl.conf.finding import Remark, Subject
     from coroctl.conf.schema import Key
 
+_NO_OTHER_KEYS = frozenset({"uidgid", "totem.interface.member"})
+"""Measured: here corosync does not start on an unknown key."""
+_NEEDED = {"logging.logger_subsys": "subsys", "logging.logging_daemon": "name"}
+"""Measured: here it does not start without this key."""
 _ONCE = {
     "quorum": "last wins, key by key",
     "nodelist": "the second overwrites the first",
@@ -85,9 +89,10 @@ def _unknown_key(subject: Subject) -> Iterator[Remark]:
 
 def _unknown_keys(section: Section) -> Iterator[Remark]:
     place = f" in {section.path}" if section.path else " outside of any section"
+    make = error if section.path in _NO_OTHER_KEYS else warning
     for entry in section.entries:
         if key_of(section.path, entry.key) is None:
-            yield warning(
+            yield make(
                 entry.line,
                 f"unknown key {quoted(entry.key)}{place}",
                 _nearest(entry.key, SECTIONS.get(section.path, {})),
@@ -101,6 +106,15 @@ def _nearest(name: str, known: Iterable[str]) -> str:
         name[:64].lower(), sorted(known), 1, 0.6
     )
     return f"nearest known: {found[0]}" if found else ""
+
+
+@rule("key-missing")
+def _key_missing(subject: Subject) -> Iterator[Remark]:
+    """Measured: exit 8, "No subsys key in logger_subsys directive"."""
+    for path, key in _NEEDED.items():
+        for section in subject.document.sections(path):
+            if section.get(key) is None:
+                yield error(section.line, f"{section.name} has no {key}; corosync does not start")
 
 
 @rule("section-twice")
@@ -206,6 +220,7 @@ RULES = (
     _nested,
     _nested_logger,
     _unknown_key,
+    _key_missing,
     _section_twice,
     _key_twice,
     _dotted,
