@@ -1,4 +1,4 @@
-"""The vocabulary that every part shares: node ids, states, roles, and the frozen view of a cluster.
+"""The vocabulary that every part shares: node ids, states, roles, and the frozen snapshot of a cluster.
 
 Owns no behaviour beyond what a value says of itself, and knows nobody. The values are named
 tuples, not dataclasses: ``coroctl -l`` pays for every import, and dataclasses cost it 16 ms.
@@ -32,6 +32,25 @@ class Role(Enum):
     SUSPENDED = "suspended"
 
 
+class Link(NamedTuple):
+    """One knet link from this node to another one, as this node's corosync sees it."""
+
+    number: int
+    """0 to 7, the N of ringN_addr."""
+    local: str
+    """Address of this node's end; empty if it is not told."""
+    remote: str
+    enabled: bool
+    connected: bool
+    mtu: int | None
+    """Bytes; None if it is not told."""
+    latency_us: int | None
+    """knet's running average, microseconds."""
+    ups: int | None
+    """How often it came up since corosync started."""
+    downs: int | None
+
+
 class Node(NamedTuple):
     """One configured node, or a member that the configuration does not name."""
 
@@ -45,15 +64,62 @@ class Node(NamedTuple):
     """None where there is no role or no corolistener to tell it."""
     prio: int | None = None
     """None where the configuration gives none."""
+    votes: int | None = None
+    """As corosync counts them; of a node that it does not count, as configured."""
+    addresses: tuple[str, ...] = ()
+    """Of every link, in order, as `address`."""
+    config_version: int | None = None
+    """Of the configuration that the node's corosync has loaded."""
+    links: tuple[Link, ...] = ()
+    """From this node to that one; none to itself, nor where the transport does not tell."""
+
+
+class Quorum(NamedTuple):
+    """The vote, in votes."""
+
+    present: int
+    needed: int
+    expected: int
+    highest_expected: int
+    flags: tuple[str, ...]
+    """In corosync-quorumtool's words: Quorate, 2Node, WaitForAll, Qdevice ..."""
+    ring_id: str
+    """``nodeid.sequence``, the sequence in hexadecimal, as corosync-quorumtool writes it; empty if not told."""
+    provider: str = ""
+
+
+class Qdevice(NamedTuple):
+    """A quorum device that is registered on this node."""
+
+    name: str
+    votes: int
+    alive: bool
+    casts_vote: bool
+
+
+class Configuration(NamedTuple):
+    """The configuration file of this node, beside what its corosync has loaded."""
+
+    file: str
+    loaded_version: int | None
+    """totem.config_version as corosync has it; None if it did not say. 0 if the file gives none."""
+    version: int | None
+    """The same of the file as it is now; None if it cannot be read."""
+    sha256: str
+    """Of the file as it is now, hexadecimal; empty if it cannot be read."""
 
 
 class Source(Enum):
-    """Where a view comes from."""
+    """Where a snapshot comes from."""
 
     COROSYNC = "corosync"
     """corosync's own libraries, asked on this node."""
+    COMMANDS = "commands"
+    """corosync's command line tools, run on this node."""
     FILE = "file"
     """Only the configuration file: corosync did not answer."""
+    SIMULATION = "simulation"
+    """A recorded scenario: no real cluster."""
 
 
 class Availability(Enum):
@@ -68,7 +134,15 @@ class Availability(Enum):
     """A client library is missing, or the answer could not be used."""
 
 
-class View(NamedTuple):
+class Gap(NamedTuple):
+    """Something that a snapshot does not tell."""
+
+    what: str
+    """links, roles, votes, configuration ..."""
+    reason: str
+
+
+class Snapshot(NamedTuple):
     """What is known of the cluster at one moment, with a reason for what is not."""
 
     source: Source
@@ -80,3 +154,14 @@ class View(NamedTuple):
     """None while corosync did not say."""
     reason: str = ""
     """Why ``availability`` is not ANSWERED, for the operator; empty otherwise."""
+    local: NodeId | None = None
+    """The node that was asked."""
+    transport: str = ""
+    quorum: Quorum | None = None
+    qdevice: Qdevice | None = None
+    configuration: Configuration | None = None
+    gaps: tuple[Gap, ...] = ()
+
+    def node(self, nodeid: NodeId | None) -> Node | None:
+        """The node with that id, if it is in the snapshot."""
+        return next((node for node in self.nodes if node.nodeid == nodeid), None)

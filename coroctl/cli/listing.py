@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from coroctl.model import Availability, Role
 
 if TYPE_CHECKING:
-    from coroctl.model import Node, View
+    from coroctl.model import Node, Snapshot
 
 _WIDTHS = (11, 17, 10, 14, 10)
 _HEADER = ("Id", "Ip", "Status", "Master/Slave", "Priority")
@@ -26,25 +26,29 @@ def print_listing() -> int:
     """Print the list for this node, the reason for what is missing on stderr; the exit code."""
     from coroctl.sources.local import look
 
-    view = look()
-    print("\n".join(lines(view)), flush=True)
-    if view.reason:
-        print(f"coroctl: {view.reason}", file=sys.stderr)
-    return exit_code(view)
+    snapshot = look()
+    print("\n".join(lines(snapshot)), flush=True)
+    if snapshot.reason:
+        print(f"coroctl: {snapshot.reason}", file=sys.stderr)
+    return exit_code(snapshot)
 
 
-def lines(view: View) -> list[str]:
+def lines(snapshot: Snapshot) -> list[str]:
     """The list's lines: a title, a header, and a row for each node."""
-    return [f" {view.cluster_name}-cloud node list", _row(_HEADER), *(_row(_cells(node)) for node in view.nodes)]
+    return [
+        f" {snapshot.cluster_name}-cloud node list",
+        _row(_HEADER),
+        *(_row(_cells(node)) for node in snapshot.nodes),
+    ]
 
 
-def exit_code(view: View) -> int:
+def exit_code(snapshot: Snapshot) -> int:
     """0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running."""
-    if view.availability is Availability.DOWN:
+    if snapshot.availability is Availability.DOWN:
         return EXIT_DOWN
-    if view.quorate is None:
+    if snapshot.quorate is None:
         return EXIT_ERROR
-    return EXIT_QUORATE if view.quorate else EXIT_NOT_QUORATE
+    return EXIT_QUORATE if snapshot.quorate else EXIT_NOT_QUORATE
 
 
 def _cells(node: Node) -> tuple[str, ...]:

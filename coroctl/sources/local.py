@@ -1,4 +1,4 @@
-"""The view from this node, always within its time: from corosync, else from the configuration file.
+"""The snapshot from this node, always within its time: from corosync, else from the configuration file.
 
 The one place that calls corosync on a thread: a call blocks for as long as corosync is frozen, and
 cannot be interrupted. A thread left behind in such a call ends with the process.
@@ -17,7 +17,7 @@ from coroctl.errors import (
     CorosyncLost,
     LibraryMissing,
 )
-from coroctl.model import Availability, Node, NodeStatus, Source, View
+from coroctl.model import Availability, Node, NodeStatus, Snapshot, Source
 
 CONF = "/etc/corosync/corosync.conf"
 ANSWER_S = 1.3
@@ -30,18 +30,18 @@ _DENIED = (
 )
 
 
-def look(conf: str = CONF, timeout_s: float = ANSWER_S) -> View:
-    """A view of the cluster within ``timeout_s``; without corosync's answer, what the file says and why."""
+def look(conf: str = CONF, timeout_s: float = ANSWER_S) -> Snapshot:
+    """A snapshot of the cluster within ``timeout_s``; without corosync's answer, what the file says and why."""
     answer = _ask_within(timeout_s)
-    if isinstance(answer, View):
+    if isinstance(answer, Snapshot):
         return answer
     availability, reason = _explain(answer)
     return from_file(conf, availability, reason)
 
 
-def _ask_within(timeout_s: float) -> View | Exception | None:
+def _ask_within(timeout_s: float) -> Snapshot | Exception | None:
     """The answer or the error; None if there is neither in time."""
-    answers: list[View | Exception] = []
+    answers: list[Snapshot | Exception] = []
     deadline = time.monotonic() + timeout_s
 
     def ask() -> None:
@@ -56,9 +56,9 @@ def _ask_within(timeout_s: float) -> View | Exception | None:
     return answers[0] if answers else None
 
 
-def _ask_patiently(deadline: float) -> View:
+def _ask_patiently(deadline: float) -> Snapshot:
     """Ask until corosync does not say "try again" any more: while it starts, and while a ring forms."""
-    from coroctl.sources.native import ask
+    from coroctl.sources.native import ask_list as ask
 
     pause = threading.Event()
     while True:
@@ -84,7 +84,7 @@ def _explain(error: Exception | None) -> tuple[Availability, str]:
             raise error
 
 
-def from_file(conf: str, availability: Availability, reason: str) -> View:
+def from_file(conf: str, availability: Availability, reason: str) -> Snapshot:
     """What the configuration file says, every status unknown; an unreadable file adds its own reason."""
     from coroctl.conf.cluster import read_cluster
     from coroctl.conf.document import Document
@@ -93,7 +93,7 @@ def from_file(conf: str, availability: Availability, reason: str) -> View:
     try:
         document, problems = Document.survey(load(conf), conf)
     except ConfigError as error:
-        return View(Source.FILE, availability, "", (), None, f"{reason}; {error}")
+        return Snapshot(Source.FILE, availability, "", (), None, f"{reason}; {error}")
     if problems:
         reason = f"{reason}; {conf}:{problems[0].line}: {problems[0].reason}"
     cluster = read_cluster(document)
@@ -103,4 +103,4 @@ def from_file(conf: str, availability: Availability, reason: str) -> View:
         if node.nodeid
     )
     by_id = tuple(sorted(nodes, key=lambda node: node.nodeid))
-    return View(Source.FILE, availability, cluster.cluster_name, by_id, None, reason)
+    return Snapshot(Source.FILE, availability, cluster.cluster_name, by_id, None, reason)

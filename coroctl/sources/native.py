@@ -1,93 +1,260 @@
 """Asks the corosync of this node through its libraries. Blocks for as long as corosync is frozen.
 
-Knows which keys and calls a view is made of; ``coroctl.sources.local`` bounds the time it takes.
+Knows which keys and calls a snapshot is made of; who calls it bounds the time it takes.
 """
 
 from __future__ import annotations
 
+import select
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from coroctl.corosync.cmap import Cmap, Map
-from coroctl.corosync.quorum import Quorum
-from coroctl.model import Availability, Node, NodeId, NodeStatus, Source, View
+from coroctl.corosync.corotypes import Track
+from coroctl.corosync.quorum import NodelistNotification, Quorum
+from coroctl.errors import CorosyncBusy, CorosyncError, CorosyncLost
+from coroctl.model import Availability, Gap, Link, NodeId, NodeStatus, Qdevice, Snapshot, Source
+from coroctl.model import Quorum as Vote
+from coroctl.sources.members import CONFIGURED, MEMBERS, nodes, numbered, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
+    from coroctl.corosync.cfg import Cfg
     from coroctl.corosync.cmap import Value
+    from coroctl.corosync.corotypes import RingId
+    from coroctl.corosync.votequorum import Info, Votequorum
+    from coroctl.model import Node
 
-_LINK_0 = "r(0) ip("
-"""runtime.members.ID.ip reads ``r(0) ip(10.0.0.7) r(1) ip(10.1.0.7)``; a link without address says ``no interface``."""
+RING_ID_S = 0.5
+"""How long the first notification of the membership may take; it comes at once unless a ring is forming."""
 
 
-def ask() -> View:
-    """One view of the cluster. Raises the CorosyncError of the call that did not succeed, or LibraryMissing."""
+def ask_list() -> Snapshot:
+    """What the node list needs, and no more. Raises the CorosyncError of the call that failed, or LibraryMissing."""
     with Cmap.initialize_map(Map.ICMAP) as cmap:
-        cluster_name = _text(cmap.read("totem.cluster_name").get("totem.cluster_name"))
-        configured = cmap.read("nodelist.node.")
-        members = cmap.read("runtime.members.")
+        cluster_name = text(cmap.read("totem.cluster_name").get("totem.cluster_name"))
+        configured = cmap.read(CONFIGURED)
+        members = cmap.read(MEMBERS)
     with Quorum.initialize() as quorum:
         quorate = quorum.getquorate()
-    return View(Source.COROSYNC, Availability.ANSWERED, cluster_name, nodes(configured, members), quorate)
+    return Snapshot(Source.COROSYNC, Availability.ANSWERED, cluster_name, nodes(configured, members), quorate)
 
 
-def nodes(configured: Mapping[str, Value], members: Mapping[str, Value]) -> tuple[Node, ...]:
-    """The configured nodes and the members, by nodeid, from ``nodelist.node.*`` and ``runtime.members.*``."""
-    seen = {NodeId(nodeid): keys for nodeid, keys in _numbered(members, "runtime.members.").items()}
-    ids = {address: nodeid for nodeid, keys in seen.items() if (address := _address(keys))}
-    found: dict[NodeId, Node] = {}
-    for keys in _numbered(configured, "nodelist.node.").values():
-        written = _text(keys.get("ring0_addr"))
-        nodeid = _number(keys.get("nodeid")) or ids.get(written)
-        if nodeid:
-            member = seen.pop(NodeId(nodeid), None)
-            found[NodeId(nodeid)] = _node(NodeId(nodeid), keys, member, written)
-    for nodeid, member in seen.items():
-        found[nodeid] = _node(nodeid, {}, member, "")
-    return tuple(found[nodeid] for nodeid in sorted(found))
+def ask() -> Snapshot:
+    """Everything that this corosync knows. Raises as `ask_list`."""
+    with Session() as session:
+        session.await_ring_id(time.monotonic() + RING_ID_S)
+        return session.read(links=True)
 
 
-def _node(nodeid: NodeId, conf: Mapping[str, Value], member: Mapping[str, Value] | None, written: str) -> Node:
-    return Node(
-        nodeid=nodeid,
-        name=_text(conf.get("name")),
-        address=(_address(member) if member else "") or written,
-        status=NodeStatus.ABSENT if member is None else _status(_text(member.get("status"))),
-        prio=_number(conf.get("prio")),
+class Session:
+    """Open connections to corosync, to read from again and again and to be told of changes by.
+
+    Every method raises CorosyncLost when corosync has gone; then a new session is needed.
+    """
+
+    def __init__(self) -> None:
+        with ExitStack() as stack:
+            self._cmap = stack.enter_context(Cmap.initialize_map(Map.ICMAP))
+            self._stats = stack.enter_context(Cmap.initialize_map(Map.STATS))
+            self._quorum = stack.enter_context(Quorum.initialize())
+            self._cfg = _connect_cfg(stack)
+            self._votequorum, self._no_votes = _connect_votequorum(stack)
+            self._quorum.trackstart(Track.CURRENT | Track.CHANGES)
+            self._stack = stack.pop_all()
+        self._ring_id: RingId | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all connections; any number of times."""
+        self._stack.close()
+
+    def fd(self) -> int:
+        """Becomes readable when the membership or the quorum has changed, and when corosync has gone."""
+        return self._quorum.fd_get()
+
+    def take_changes(self) -> bool:
+        """Take in what has been notified since the last time; whether there was anything."""
+        events = self._quorum.dispatch()
+        for event in events:
+            if isinstance(event, NodelistNotification):
+                self._ring_id = event.ring_id
+        return bool(events)
+
+    def await_ring_id(self, deadline: float) -> None:
+        """Wait for the first notification of the membership, at most until then (time.monotonic)."""
+        while self._ring_id is None and (remaining := deadline - time.monotonic()) > 0:
+            select.select([self.fd()], [], [], remaining)
+            self.take_changes()
+
+    def read(self, *, links: bool) -> Snapshot:
+        """A snapshot; the links' state and latency only if asked for."""
+        keys = {key: value for prefix in ("totem.", "quorum.") for key, value in self._cmap.read(prefix).items()}
+        configured = self._cmap.read(CONFIGURED)
+        transport = text(keys.get("totem.transport")) or "knet"
+        local = self._local(configured)
+        info = self._info(local)
+        found = nodes(configured, self._cmap.read(MEMBERS))
+        found = tuple(self._with_votes(node) for node in found)
+        gaps = [Gap("votes", self._no_votes)] if info is None else []
+        if links and transport == "knet":
+            found = self._with_links(found, local)
+        elif transport != "knet":
+            gaps.append(Gap("links", f"transport {transport} does not tell the state of its links"))
+        return Snapshot(
+            source=Source.COROSYNC,
+            availability=Availability.ANSWERED,
+            cluster_name=text(keys.get("totem.cluster_name")),
+            nodes=found,
+            quorate=self._quorum.getquorate(),
+            local=local,
+            transport=transport,
+            quorum=_vote(info, self._ring_id, text(keys.get("quorum.provider"))) if info else None,
+            qdevice=_qdevice(info) if info else None,
+            gaps=tuple(gaps),
+        )
+
+    def loaded_version(self) -> int:
+        """totem.config_version as corosync has it; 0 if the file gave none."""
+        key = "totem.config_version"
+        return whole(self._cmap.read(key).get(key), 0) or 0
+
+    def _local(self, configured: Mapping[str, Value]) -> NodeId | None:
+        if self._cfg is not None:
+            return self._cfg.local_get()
+        key = "nodelist.local_node_pos"
+        own = numbered(configured, CONFIGURED).get(whole(self._cmap.read(key).get(key), -1) or 0, {})
+        nodeid = whole(own.get("nodeid"))
+        return NodeId(nodeid) if nodeid else None
+
+    def _info(self, nodeid: NodeId | None) -> Info | None:
+        """The vote as the node counts it; None where corosync has no such node, or no votequorum."""
+        if self._votequorum is None or nodeid is None:
+            return None
+        try:
+            return self._votequorum.getinfo(nodeid)
+        except (CorosyncLost, CorosyncBusy):
+            raise
+        except CorosyncError:
+            return None
+
+    def _with_votes(self, node: Node) -> Node:
+        info = self._info(node.nodeid)
+        return node if info is None else node._replace(votes=info.node_votes)
+
+    def _with_links(self, found: tuple[Node, ...], local: NodeId | None) -> tuple[Node, ...]:
+        counters = numbered(self._stats.read("stats.knet.node"), "stats.knet.node")
+        return tuple(
+            node
+            if node.nodeid == local
+            else node._replace(links=self._links(node.nodeid, counters.get(node.nodeid, {})))
+            for node in found
+        )
+
+    def _links(self, nodeid: NodeId, counters: Mapping[str, Value]) -> tuple[Link, ...]:
+        """From ``linkN.latency_ave`` and its like, with the addresses that only libcfg tells."""
+        ends = self._ends(nodeid)
+        return tuple(
+            Link(
+                number=number,
+                local=ends.get(number, ("", ""))[0],
+                remote=ends.get(number, ("", ""))[1],
+                enabled=bool(whole(keys.get("enabled"))),
+                connected=bool(whole(keys.get("connected"))),
+                mtu=whole(keys.get("mtu")),
+                latency_us=whole(keys.get("latency_ave")),
+                ups=whole(keys.get("up_count")),
+                downs=whole(keys.get("down_count")),
+            )
+            for number, keys in numbered(counters, "link").items()
+            if whole(keys.get("enabled"))
+        )
+
+    def _ends(self, nodeid: NodeId) -> dict[int, tuple[str, str]]:
+        """Link number -> (this end, that end)."""
+        if self._cfg is None:
+            return {}
+        try:
+            status = self._cfg.node_status_get(nodeid)
+        except (CorosyncLost, CorosyncBusy):
+            raise
+        except CorosyncError:
+            return {}
+        return {link.link: (link.src_ipaddr, link.dst_ipaddr) for link in status.links if link.enabled}
+
+
+def _connect_cfg(stack: ExitStack) -> Cfg | None:
+    """libcfg is of use and not needed: a corosync without it still has a membership to show."""
+    from coroctl.corosync.cfg import Cfg
+    from coroctl.errors import LibraryMissing
+
+    try:
+        return stack.enter_context(Cfg.initialize())
+    except LibraryMissing:
+        return None
+
+
+def _connect_votequorum(stack: ExitStack) -> tuple[Votequorum | None, str]:
+    """The connection, or the reason why there is none: another quorum provider, or none at all."""
+    from coroctl.corosync.votequorum import Votequorum
+    from coroctl.errors import LibraryMissing
+
+    try:
+        return stack.enter_context(Votequorum.initialize()), "votequorum does not count this node"
+    except CorosyncLost:
+        raise
+    except (CorosyncError, LibraryMissing) as error:
+        return None, f"quorum.provider is not corosync_votequorum, or it does not answer ({error})"
+
+
+def _vote(info: Info, ring_id: RingId | None, provider: str) -> Vote:
+    return Vote(
+        present=info.total_votes,
+        needed=info.quorum,
+        expected=info.node_expected_votes,
+        highest_expected=info.highest_expected,
+        flags=_flags(info),
+        ring_id=f"{ring_id.nodeid}.{ring_id.seq:x}" if ring_id else "",
+        provider=provider,
     )
 
 
-def _status(text: str) -> NodeStatus:
-    match text:
-        case "joined":
-            return NodeStatus.JOINED
-        case "left":
-            return NodeStatus.LEFT
-        case _:
-            return NodeStatus.UNKNOWN
+def _flags(info: Info) -> tuple[str, ...]:
+    from coroctl.corosync.votequorum import InfoFlags as F
+
+    words = {
+        F.TWONODE: "2Node",
+        F.QUORATE: "Quorate",
+        F.WAIT_FOR_ALL: "WaitForAll",
+        F.LAST_MAN_STANDING: "LastManStanding",
+        F.AUTO_TIE_BREAKER: "AutoTieBreaker",
+        F.ALLOW_DOWNSCALE: "AllowDownscale",
+        F.QDEVICE_REGISTERED: "Qdevice",
+    }
+    return tuple(word for flag, word in words.items() if info.flags & flag)
 
 
-def _address(member: Mapping[str, Value]) -> str:
-    _, found, rest = _text(member.get("ip")).partition(_LINK_0)
-    return rest.partition(")")[0] if found else ""
+def _qdevice(info: Info) -> Qdevice | None:
+    from coroctl.corosync.votequorum import InfoFlags as F
+
+    if not info.flags & F.QDEVICE_REGISTERED:
+        return None
+    return Qdevice(
+        info.qdevice_name,
+        info.qdevice_votes,
+        bool(info.flags & F.QDEVICE_ALIVE),
+        bool(info.flags & F.QDEVICE_CAST_VOTE),
+    )
 
 
-def _numbered(keys: Mapping[str, Value], prefix: str) -> dict[int, dict[str, Value]]:
-    """``PREFIX<number>.<name>`` -> number -> name -> value, in order of the numbers."""
-    found: dict[int, dict[str, Value]] = {}
-    for key, value in keys.items():
-        number, _, name = key.removeprefix(prefix).partition(".")
-        if number.isdigit() and name:
-            found.setdefault(int(number), {})[name] = value
-    return dict(sorted(found.items()))
-
-
-def _text(value: Value | None) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: Value | None) -> int | None:
-    """corosync keeps keys that it does not know, such as prio, as strings."""
-    if isinstance(value, int):
-        return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+def is_member(node: Node) -> bool:
+    """Whether the node counts towards the votes that are present."""
+    return node.status is NodeStatus.JOINED

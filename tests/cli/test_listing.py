@@ -10,14 +10,14 @@ import pytest
 
 from coroctl.cli.listing import exit_code, lines
 from coroctl.lab.conditions import read_listing
-from coroctl.model import Availability, Node, NodeId, NodeStatus, Role, Source, View
+from coroctl.model import Availability, Node, NodeId, NodeStatus, Role, Source, Snapshot
 
 if TYPE_CHECKING:
     from coroctl.lab.handle import Lab
 
 
-def view(*nodes: Node, availability: Availability = Availability.ANSWERED, quorate: bool | None = True) -> View:
-    return View(Source.COROSYNC, availability, "VMmanager", nodes, quorate)
+def snapshot(*nodes: Node, availability: Availability = Availability.ANSWERED, quorate: bool | None = True) -> Snapshot:
+    return Snapshot(Source.COROSYNC, availability, "VMmanager", nodes, quorate)
 
 
 SEVEN = Node(NodeId(7), "n7", "10.0.0.7", NodeStatus.JOINED, Role.MASTER, 100)
@@ -26,7 +26,7 @@ THIRTEEN = Node(NodeId(13), "n13", "10.0.0.13", NodeStatus.LEFT, None, 10)
 
 
 def test_columns_of_the_original() -> None:
-    assert lines(view(SEVEN, NINE, THIRTEEN)) == [
+    assert lines(snapshot(SEVEN, NINE, THIRTEEN)) == [
         " VMmanager-cloud node list",
         "         Id               Ip    Status  Master/Slave  Priority",
         "          7         10.0.0.7    joined             M       100",
@@ -39,23 +39,23 @@ def test_columns_of_the_original() -> None:
     "address", ["fd00:1234:5678:9abc:def0:1234:5678:9abc", "a-host-name-that-somebody-wrote.example", "10.100.200.250"]
 )
 def test_a_long_address_stays_apart_and_the_row_readable(address: str) -> None:
-    row = lines(view(SEVEN._replace(address=address, nodeid=NodeId(4294967295))))[2]
+    row = lines(snapshot(SEVEN._replace(address=address, nodeid=NodeId(4294967295))))[2]
     assert row.split() == ["4294967295", address, "joined", "M", "100"]
 
 
 def test_a_long_address_moves_the_rest_no_further_than_it_must() -> None:
-    plain, moved = lines(view(SEVEN, NINE._replace(address="1234567890.1234567890")))[2:]
+    plain, moved = lines(snapshot(SEVEN, NINE._replace(address="1234567890.1234567890")))[2:]
     assert len(moved) == len(plain)
     assert moved.endswith("        40")
 
 
 def test_what_is_not_known_is_a_dash_and_not_a_gap() -> None:
     bare = Node(NodeId(2), "", "", NodeStatus.ABSENT)
-    assert lines(view(bare))[2].split() == ["2", "-", "absent", "-", "-"]
+    assert lines(snapshot(bare))[2].split() == ["2", "-", "absent", "-", "-"]
 
 
 def test_suspended_is_written_out() -> None:
-    assert lines(view(NINE._replace(role=Role.SUSPENDED)))[2].split()[3] == "suspended"
+    assert lines(snapshot(NINE._replace(role=Role.SUSPENDED)))[2].split()[3] == "suspended"
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_suspended_is_written_out() -> None:
     ],
 )
 def test_exit_codes(availability: Availability, quorate: bool | None, code: int) -> None:
-    assert exit_code(view(availability=availability, quorate=quorate)) == code
+    assert exit_code(snapshot(availability=availability, quorate=quorate)) == code
 
 
 def test_the_lab_reads_what_we_print() -> None:
-    seen = read_listing(0, "\n".join(lines(view(SEVEN, THIRTEEN))))
+    seen = read_listing(0, "\n".join(lines(snapshot(SEVEN, THIRTEEN))))
     assert seen.status == {7: "joined", 13: "left"}
     assert seen.role == {7: "M", 13: "-"}
 

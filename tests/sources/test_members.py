@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.model import NodeStatus
-from coroctl.sources.native import nodes
+from coroctl.sources.members import nodes
 
 if TYPE_CHECKING:
-    from coroctl.corosync.cmap import Value
+    from coroctl.sources.members import Value
 
 CONFIGURED: dict[str, Value] = {
     "nodelist.node.0.ring0_addr": "10.0.0.9",
