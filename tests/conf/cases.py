@@ -81,6 +81,8 @@ NAMES = [
     _error("nesting: section in a node", changed("nodeid: 9\n", "nodeid: 9\n    x {\n    }\n"), "nested-in-node", 27, "next node"),
     _error("nesting: section in logger_subsys", GOOD + b"logging {\n logger_subsys {\n  subsys: CPG\n  x {\n  }\n }\n}\n", "nested-in-logger", 43, "crashes"),
     _error("nesting: section in another", changed("3\n}\n", "3\n") + b"}\n", "unknown-section", 10, "a } is missing above"),
+    _error("logger_subsys without subsys", GOOD + b"logging {\n logger_subsys {\n }\n}\n", "key-missing", 41, "no subsys"),
+    _error("unknown key in uidgid", GOOD + b"uidgid {\n user: root\n}\n", "unknown-key", 41, "user"),
     _error("two quorum sections", GOOD + b"quorum {\n  expected_votes: 3\n}\n", "section-twice", 40, "first is in line 7"),
     _error("two nodelists", GOOD + b"nodelist {\n}\n", "section-twice", 40, "overwrites"),
     _warning("key given twice", changed("nodeid: 9", "nodeid: 9\n    prio: 50"), "key-twice", 27, "the last wins"),

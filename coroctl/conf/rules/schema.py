@@ -73,10 +73,11 @@ def _nested(subject: Subject) -> Iterator[Remark]:
 
 @rule("nested-in-logger")
 def _nested_logger(subject: Subject) -> Iterator[Remark]:
-    """Measured on 3.1.7: corosync dies of SIGSEGV."""
+    """Measured on 3.1.7: corosync dies of SIGSEGV or SIGABRT, at start and at reload."""
     for section in subject.document.root.walk():
         if section.path.startswith(("logging.logger_subsys.", "logging.logging_daemon.")):
-            yield error(section.line, f"corosync crashes on a section inside {quoted(section.path.rpartition('.')[0])}")
+            place = quoted(section.path.rpartition(".")[0])
+            yield error(section.line, f"corosync crashes on a section inside {place}, also one that runs and reloads")
 
 
 @rule("unknown-key")
