@@ -269,7 +269,7 @@ class Cmap(Connection[Notification]):
     def read(self, prefix: str = "") -> dict[str, Value]:
         """All keys that begin with ``prefix`` and their values: two calls into corosync for each key.
 
-        Not one moment's picture: a key that is deleted between the two is left out.
+        Not one moment's picture: a key that is deleted meanwhile may be left out.
         """
         values: dict[str, Value] = {}
         for item in self.iter(prefix):

@@ -104,7 +104,7 @@ class Connection(Generic[E]):
     def dispatch(self, flags: Dispatch = Dispatch.ALL) -> list[E]:
         """The events that have arrived, oldest first; empty if there are none. Does not wait.
 
-        Raises CorosyncLost once corosync is gone: after, not instead of, the events that came before.
+        Raises CorosyncLost once corosync is gone; what it had sent and nobody took is lost too.
         """
         verb = f"{self._prefix}dispatch"
         status = self._library.status(verb, self._open_handle(verb), flags)

@@ -219,7 +219,7 @@ class Votequorum(Connection[Event]):
         self._call("votequorum_setexpected", number, subject=f"{expected_votes} votes")
 
     def setvotes(self, nodeid: int, votes: int) -> None:
-        """Change one node's votes, until corosync restarts (votequorum_setvotes(3)). 0 is this node.
+        """Change one node's votes, until corosync restarts (votequorum_setvotes(3)). 0 is the quorum device.
 
         corosync takes absurd numbers, and then counts quorum modulo 256 (3.1.7). Raises NoSuchKey
         for an unknown node.
