@@ -165,3 +165,20 @@ class Snapshot(NamedTuple):
     def node(self, nodeid: NodeId | None) -> Node | None:
         """The node with that id, if it is in the snapshot."""
         return next((node for node in self.nodes if node.nodeid == nodeid), None)
+
+    @property
+    def can_lose(self) -> int | None:
+        """How many more member nodes may fail, at worst, before the votes no longer suffice; None if not known.
+
+        Counts the votes as they stand: what last_man_standing or allow_downscale would change meanwhile is not
+        in it.
+        """
+        if self.quorum is None or not self.quorate:
+            return None
+        votes = sorted((node.votes or 0 for node in self.nodes if node.status is NodeStatus.JOINED), reverse=True)
+        left = self.quorum.present
+        for lost, vote in enumerate(votes):
+            left -= vote
+            if left < self.quorum.needed:
+                return lost
+        return len(votes)

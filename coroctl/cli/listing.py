@@ -24,9 +24,9 @@ EXIT_DOWN = 3
 
 def print_listing() -> int:
     """Print the list for this node, the reason for what is missing on stderr; the exit code."""
-    from coroctl.sources.local import look
+    from coroctl.sources.once import node_list
 
-    snapshot = look()
+    snapshot = node_list()
     print("\n".join(lines(snapshot)), flush=True)
     if snapshot.reason:
         print(f"coroctl: {snapshot.reason}", file=sys.stderr)
@@ -53,10 +53,11 @@ def exit_code(snapshot: Snapshot) -> int:
 
 def _cells(node: Node) -> tuple[str, ...]:
     prio = "-" if node.prio is None else str(node.prio)
-    return (str(node.nodeid), node.address or "-", node.status.value, _role(node.role), prio)
+    return (str(node.nodeid), node.address or "-", node.status.value, role_word(node.role), prio)
 
 
-def _role(role: Role | None) -> str:
+def role_word(role: Role | None) -> str:
+    """The Master/Slave column: ``M``, ``S``, ``suspended``, or ``-`` where there is no role or nobody to tell it."""
     match role:
         case None:
             return "-"

@@ -18,6 +18,8 @@ COMMANDS = {
     "conf": "check and compare corosync.conf files",
     "demo": "a real three-node cluster on this machine, watched live",
     "lab": "real corosync clusters on this machine, to try things on and to break",
+    "links": "every link from this node, with its latency",
+    "status": "all that this node knows of its cluster",
 }
 """Name of a command (its module is ``coroctl.cli.NAME``) and what ``--help`` says of it."""
 

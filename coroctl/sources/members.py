@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.model import Node, NodeId, NodeStatus
+from coroctl.model import Link, Node, NodeId, NodeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,25 @@ def _links(member: Mapping[str, Value]) -> tuple[str, ...]:
     """The addresses in ``r(0) ip(10.0.0.7) r(1) ip(10.1.0.7)``; empty for a link that says ``no interface``."""
     parts = text(member.get("ip")).split("r(")[1:]
     return tuple(part.partition("ip(")[2].partition(")")[0] for part in parts)
+
+
+def links(counters: Mapping[str, Value], ends: Mapping[int, tuple[str, str]]) -> tuple[Link, ...]:
+    """A node's links from ``linkN.latency_ave`` and its like; ``ends`` has (this end, that end) of each link."""
+    return tuple(
+        Link(
+            number=number,
+            local=ends.get(number, ("", ""))[0],
+            remote=ends.get(number, ("", ""))[1],
+            enabled=True,
+            connected=bool(whole(keys.get("connected"))),
+            mtu=whole(keys.get("mtu")),
+            latency_us=whole(keys.get("latency_ave")),
+            ups=whole(keys.get("up_count")),
+            downs=whole(keys.get("down_count")),
+        )
+        for number, keys in numbered(counters, "link").items()
+        if whole(keys.get("enabled"))  # knet counts eight, used or not
+    )
 
 
 def numbered(keys: Mapping[str, Value], prefix: str) -> dict[int, dict[str, Value]]:

@@ -14,9 +14,9 @@ from coroctl.corosync.cmap import Cmap, Map
 from coroctl.corosync.corotypes import Track
 from coroctl.corosync.quorum import NodelistNotification, Quorum
 from coroctl.errors import CorosyncBusy, CorosyncError, CorosyncLost
-from coroctl.model import Availability, Gap, Link, NodeId, NodeStatus, Qdevice, Snapshot, Source
+from coroctl.model import Availability, Gap, NodeId, Qdevice, Snapshot, Source
 from coroctl.model import Quorum as Vote
-from coroctl.sources.members import CONFIGURED, MEMBERS, nodes, numbered, text, whole
+from coroctl.sources.members import CONFIGURED, MEMBERS, links, nodes, numbered, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def ask() -> Snapshot:
     """Everything that this corosync knows. Raises as `ask_list`."""
     with Session() as session:
         session.await_ring_id(time.monotonic() + RING_ID_S)
-        return session.read(links=True)
+        return session.read(with_links=True)
 
 
 class Session:
@@ -95,7 +95,7 @@ class Session:
             select.select([self.fd()], [], [], remaining)
             self.take_changes()
 
-    def read(self, *, links: bool) -> Snapshot:
+    def read(self, *, with_links: bool) -> Snapshot:
         """A snapshot; the links' state and latency only if asked for."""
         keys = {key: value for prefix in ("totem.", "quorum.") for key, value in self._cmap.read(prefix).items()}
         configured = self._cmap.read(CONFIGURED)
@@ -105,7 +105,7 @@ class Session:
         found = nodes(configured, self._cmap.read(MEMBERS))
         found = tuple(self._with_votes(node) for node in found)
         gaps = [Gap("votes", self._no_votes)] if info is None else []
-        if links and transport == "knet":
+        if with_links and transport == "knet":
             found = self._with_links(found, local)
         elif transport != "knet":
             gaps.append(Gap("links", f"transport {transport} does not tell the state of its links"))
@@ -121,11 +121,6 @@ class Session:
             qdevice=_qdevice(info) if info else None,
             gaps=tuple(gaps),
         )
-
-    def loaded_version(self) -> int:
-        """totem.config_version as corosync has it; 0 if the file gave none."""
-        key = "totem.config_version"
-        return whole(self._cmap.read(key).get(key), 0) or 0
 
     def _local(self, configured: Mapping[str, Value]) -> NodeId | None:
         if self._cfg is not None:
@@ -155,27 +150,8 @@ class Session:
         return tuple(
             node
             if node.nodeid == local
-            else node._replace(links=self._links(node.nodeid, counters.get(node.nodeid, {})))
+            else node._replace(links=links(counters.get(node.nodeid, {}), self._ends(node.nodeid)))
             for node in found
-        )
-
-    def _links(self, nodeid: NodeId, counters: Mapping[str, Value]) -> tuple[Link, ...]:
-        """From ``linkN.latency_ave`` and its like, with the addresses that only libcfg tells."""
-        ends = self._ends(nodeid)
-        return tuple(
-            Link(
-                number=number,
-                local=ends.get(number, ("", ""))[0],
-                remote=ends.get(number, ("", ""))[1],
-                enabled=bool(whole(keys.get("enabled"))),
-                connected=bool(whole(keys.get("connected"))),
-                mtu=whole(keys.get("mtu")),
-                latency_us=whole(keys.get("latency_ave")),
-                ups=whole(keys.get("up_count")),
-                downs=whole(keys.get("down_count")),
-            )
-            for number, keys in numbered(counters, "link").items()
-            if whole(keys.get("enabled"))
         )
 
     def _ends(self, nodeid: NodeId) -> dict[int, tuple[str, str]]:
@@ -203,16 +179,19 @@ def _connect_cfg(stack: ExitStack) -> Cfg | None:
 
 
 def _connect_votequorum(stack: ExitStack) -> tuple[Votequorum | None, str]:
-    """The connection, or the reason why there is none: another quorum provider, or none at all."""
+    """The connection, or the reason why there is none.
+
+    Without quorum.provider corosync refuses this one service, with the same status as if it were gone.
+    """
     from coroctl.corosync.votequorum import Votequorum
     from coroctl.errors import LibraryMissing
 
     try:
         return stack.enter_context(Votequorum.initialize()), "votequorum does not count this node"
     except CorosyncLost:
-        raise
+        return None, "corosync serves no votequorum: quorum.provider is not set to corosync_votequorum"
     except (CorosyncError, LibraryMissing) as error:
-        return None, f"quorum.provider is not corosync_votequorum, or it does not answer ({error})"
+        return None, str(error)
 
 
 def _vote(info: Info, ring_id: RingId | None, provider: str) -> Vote:
@@ -253,8 +232,3 @@ def _qdevice(info: Info) -> Qdevice | None:
         bool(info.flags & F.QDEVICE_ALIVE),
         bool(info.flags & F.QDEVICE_CAST_VOTE),
     )
-
-
-def is_member(node: Node) -> bool:
-    """Whether the node counts towards the votes that are present."""
-    return node.status is NodeStatus.JOINED

@@ -1,0 +1,121 @@
+"""``coroctl status``: all that this node knows of its cluster, for people or, with ``--json``, for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from coroctl.cli.listing import exit_code, role_word
+from coroctl.cli.text import optional, plain, plural, table
+from coroctl.sources.once import everything
+from coroctl.sources.schema import to_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from coroctl.model import Node, Snapshot
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """One option."""
+    parser.add_argument("--json", action="store_true", help="as documented in docs/status-json.md")
+    parser.epilog = "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it, never longer than 2 s; the reason for what is missing on stderr."""
+    snapshot = everything()
+    if args.json:
+        print(json.dumps({**to_json(snapshot), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=2))
+    else:
+        print("\n".join(lines(snapshot)))
+    if snapshot.reason:
+        print(f"coroctl: {snapshot.reason}", file=sys.stderr)
+    return exit_code(snapshot)
+
+
+def lines(snapshot: Snapshot) -> list[str]:
+    """The text: the verdict first, then what it rests on, then the nodes, then what is not known."""
+    facts = [
+        ("asked", _asked(snapshot)),
+        ("votes", _votes(snapshot)),
+        ("qdevice", _qdevice(snapshot)),
+        ("ring", snapshot.quorum.ring_id if snapshot.quorum else ""),
+        ("transport", snapshot.transport),
+        ("config", _configuration(snapshot)),
+    ]
+    return [
+        f"{plain(snapshot.cluster_name) or '(no cluster name)'}: {verdict(snapshot)}",
+        *(f"  {name:<10}{text}" for name, text in facts if text),
+        "",
+        *_nodes(snapshot),
+        *(f"not known: {gap.what}: {plain(gap.reason)}" for gap in snapshot.gaps),
+    ]
+
+
+def verdict(snapshot: Snapshot) -> str:
+    """In a few words: whether the cluster can act, and what it can still bear."""
+    if snapshot.quorate is None:
+        return f"unknown, corosync is {snapshot.availability.value}"
+    if not snapshot.quorate:
+        return "NOT QUORATE"
+    spare = snapshot.can_lose
+    return "quorate" if spare is None else f"quorate, can lose {plural(spare, 'more node')}"
+
+
+def _asked(snapshot: Snapshot) -> str:
+    local = snapshot.node(snapshot.local)
+    where = f"{plain(local.name) or 'node'} ({local.nodeid}), " if local else ""
+    return f"{where}source {snapshot.source.value}"
+
+
+def _votes(snapshot: Snapshot) -> str:
+    quorum = snapshot.quorum
+    if quorum is None:
+        return ""
+    text = f"{quorum.present} of {quorum.expected} expected, quorum {quorum.needed}"
+    return f"{text}, flags {' '.join(quorum.flags)}" if quorum.flags else text
+
+
+def _qdevice(snapshot: Snapshot) -> str:
+    device = snapshot.qdevice
+    if device is None:
+        return ""
+    state = f"{'alive' if device.alive else 'not alive'}, {'casts' if device.casts_vote else 'does not cast'} its"
+    return f"{plain(device.name)}: {state} {plural(device.votes, 'vote')}"
+
+
+def _configuration(snapshot: Snapshot) -> str:
+    conf = snapshot.configuration
+    if conf is None or conf.version is None:
+        return ""
+    text = f"version {conf.version}, sha256 {conf.sha256[:12]} ({conf.file})"
+    if conf.loaded_version not in (None, conf.version):
+        text += f"; LOADED IS VERSION {conf.loaded_version} (corosync-cfgtool -R makes every node load its file)"
+    return text
+
+
+def _nodes(snapshot: Snapshot) -> list[str]:
+    header = ("ID", "NAME", "ADDRESS", "STATUS", "M/S", "PRIO", "VOTES", "LINKS", "CONFIG")
+    rows = [
+        (
+            str(node.nodeid),
+            plain(node.name) or "-",
+            " ".join(node.addresses) or "-",
+            node.status.value,
+            role_word(node.role),
+            optional(node.prio),
+            optional(node.votes),
+            links_up(node),
+            optional(node.config_version),
+        )
+        for node in snapshot.nodes
+    ]
+    return table(header, rows, right=(0, 5, 6, 7, 8)) if rows else ["no nodes"]
+
+
+def links_up(node: Node) -> str:
+    """``2/2``: links that are connected, of those that there are; ``-`` for the node itself, or if not told."""
+    return f"{sum(link.connected for link in node.links)}/{len(node.links)}" if node.links else "-"
