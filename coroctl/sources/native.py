@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from coroctl.corosync.cmap import Cmap, Map
+from coroctl.corosync.cmap import Cmap, Map, TrackType
 from coroctl.corosync.corotypes import Track
 from coroctl.corosync.quorum import NodelistNotification, Quorum
 from coroctl.errors import CorosyncBusy, CorosyncError, CorosyncLost
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from coroctl.corosync.cfg import Cfg
-    from coroctl.corosync.cmap import Value
+    from coroctl.corosync.cmap import Notification, Value
     from coroctl.corosync.corotypes import RingId
     from coroctl.corosync.votequorum import Info, Votequorum
     from coroctl.model import Node
+
+_RELOADING = "config.reload_in_progress"
+_WATCHED = (CONFIGURED, MEMBERS, "totem.config_version", _RELOADING)
+_ANY_CHANGE = TrackType.ADD | TrackType.DELETE | TrackType.MODIFY | TrackType.PREFIX
 
 RING_ID_S = 0.5
 """How long the first notification of the membership may take; it comes at once unless a ring is forming."""
@@ -64,6 +68,8 @@ class Session:
             self._cfg = _connect_cfg(stack)
             self._votequorum, self._no_votes = _connect_votequorum(stack)
             self._quorum.trackstart(Track.CURRENT | Track.CHANGES)
+            for key in _WATCHED:
+                self._cmap.track_add(key, _ANY_CHANGE)
             self._stack = stack.pop_all()
         self._ring_id: RingId | None = None
 
@@ -77,22 +83,22 @@ class Session:
         """Let go of all connections; any number of times."""
         self._stack.close()
 
-    def fd(self) -> int:
-        """Becomes readable when the membership or the quorum has changed, and when corosync has gone."""
-        return self._quorum.fd_get()
+    def fds(self) -> tuple[int, int]:
+        """One becomes readable when the membership, the quorum or the configuration changes, or corosync goes."""
+        return self._quorum.fd_get(), self._cmap.fd_get()
 
     def take_changes(self) -> bool:
-        """Take in what has been notified since the last time; whether there was anything."""
+        """Take in what has been notified since the last time; whether any of it changes a snapshot."""
         events = self._quorum.dispatch()
         for event in events:
             if isinstance(event, NodelistNotification):
                 self._ring_id = event.ring_id
-        return bool(events)
+        return bool(events) | any(_is_news(note) for note in self._cmap.dispatch())
 
     def await_ring_id(self, deadline: float) -> None:
         """Wait for the first notification of the membership, at most until then (time.monotonic)."""
         while self._ring_id is None and (remaining := deadline - time.monotonic()) > 0:
-            select.select([self.fd()], [], [], remaining)
+            select.select([self._quorum.fd_get()], [], [], remaining)
             self.take_changes()
 
     def read(self, *, with_links: bool) -> Snapshot:
@@ -165,6 +171,11 @@ class Session:
         except CorosyncError:
             return {}
         return {link.link: (link.src_ipaddr, link.dst_ipaddr) for link in status.links if link.enabled}
+
+
+def _is_news(note: Notification) -> bool:
+    """A reload is over when its mark goes back to 0; until then keys are half old, half new."""
+    return note.key != _RELOADING or note.new == 0
 
 
 def _connect_cfg(stack: ExitStack) -> Cfg | None:

@@ -52,14 +52,14 @@ def _within(ask: Callable[[], Snapshot], conf: str) -> Snapshot:
     deadline = time.monotonic() + ANSWER_S
     answer = _on_a_thread(ask, deadline)
     if isinstance(answer, LibraryMissing):
-        answer = _from_commands(deadline, answer)
+        answer = from_commands(deadline, answer)
     if isinstance(answer, Snapshot):
         return answer
     availability, reason = explain(answer)
     return from_file(conf, availability, reason)
 
 
-def _from_commands(deadline: float, missing: LibraryMissing) -> Snapshot | CoroctlError:
+def from_commands(deadline: float, missing: LibraryMissing) -> Snapshot | CoroctlError:
     """The tools need no library of ours; the snapshot still says which one is missing."""
     from coroctl.model import Gap
     from coroctl.sources import commands

@@ -1,0 +1,134 @@
+"""corosync's events as a feed: told by file descriptors, read on one thread that may block without harm.
+
+The thread is the only user of its session. It says when it goes into a call, so that `latest` can
+tell a frozen corosync from a quiet one.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from coroctl.errors import CoroctlError, CorosyncBusy, LibraryMissing
+from coroctl.model import Availability, NodeStatus, Snapshot
+from coroctl.sources.configuration import CONF, from_file, with_configuration
+from coroctl.sources.feed import Update
+from coroctl.sources.once import explain
+from coroctl.sources.original import with_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coroctl.sources.native import Session
+
+LINKS_S = 1.0
+"""How often link states and latencies are asked for while somebody looks; everything else is told by events."""
+SILENT_S = 1.5
+"""A call that takes longer means that corosync is frozen or starved."""
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Waits between attempts to connect; the last one repeats."""
+
+
+class Watch:
+    """A feed of this node's corosync, through its libraries or, where one is missing, its tools."""
+
+    def __init__(self, conf: str = CONF) -> None:
+        self._conf = conf
+        self._publish: Callable[[Update], None] = lambda _update: None
+        self._latest: Update | None = None
+        self._asking_since: float | None = None
+        self._stopping = threading.Event()
+        self._wake_read, self._wake_write = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="watches corosync", daemon=True)
+
+    def start(self, publish: Callable[[Update], None]) -> None:
+        """Begin to call ``publish`` from the watching thread."""
+        self._publish = publish
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; one that hangs in a call into corosync ends with the process."""
+        self._stopping.set()
+        os.write(self._wake_write, b"x")
+        self._thread.join(0.2)
+
+    def latest(self) -> Update | None:
+        """The last update; when corosync has not answered for too long, that, and no status any more."""
+        update, since = self._latest, self._asking_since
+        if since is None or (waited := time.monotonic() - since) < SILENT_S:
+            return update
+        reason = f"corosync does not answer (for {waited:.0f} s now): frozen or starved"
+        if update is None:
+            return Update(from_file(self._conf, Availability.SILENT, reason), since)
+        return Update(silenced(update.snapshot, reason), update.at)
+
+    def _run(self) -> None:
+        """Connect, follow, and connect again, until told to stop."""
+        attempt = 0
+        while not self._stopping.is_set():
+            try:
+                attempt = self._follow(attempt)
+            except CoroctlError as error:
+                self._say(self._fallback(error))
+                attempt += 1
+            self._rest(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+        self._asking_since = None
+
+    def _follow(self, attempt: int) -> int:
+        """Read and publish until corosync goes (raises) or we are to stop (returns)."""
+        from coroctl.sources.native import RING_ID_S, Session
+
+        self._asking_since = time.monotonic()
+        with Session() as session:
+            session.await_ring_id(time.monotonic() + RING_ID_S)
+            while not self._stopping.is_set():
+                self._read(session)
+                attempt = 0
+                self._await_change(session)
+        return attempt
+
+    def _read(self, session: Session) -> None:
+        self._asking_since = time.monotonic()
+        try:
+            session.take_changes()
+            snapshot = session.read(with_links=True)
+        except CorosyncBusy:
+            return  # while a ring forms; the next change or second tells
+        finally:
+            self._asking_since = None
+        self._say(with_configuration(with_roles(snapshot), self._conf))
+
+    def _await_change(self, session: Session) -> None:
+        select.select([*session.fds(), self._wake_read], [], [], LINKS_S)
+
+    def _fallback(self, error: CoroctlError) -> Snapshot:
+        """Without corosync's answer: its tools if a library is missing, else the file and the reason."""
+        self._asking_since = None
+        if isinstance(error, LibraryMissing):
+            from coroctl.sources.once import from_commands
+
+            answer = from_commands(time.monotonic() + SILENT_S, error)
+            if isinstance(answer, Snapshot):
+                return with_configuration(with_roles(answer), self._conf)
+            error = answer
+        return with_configuration(from_file(self._conf, *explain(error)), self._conf)
+
+    def _say(self, snapshot: Snapshot) -> None:
+        self._latest = Update(snapshot, time.monotonic())
+        if not self._stopping.is_set():
+            self._publish(self._latest)
+
+    def _rest(self, seconds: float) -> None:
+        if not self._stopping.is_set():
+            select.select([self._wake_read], [], [], seconds)
+
+
+def silenced(snapshot: Snapshot, reason: str) -> Snapshot:
+    """What is left of a snapshot when its source has fallen silent: who is joined is not known any more."""
+    nodes = tuple(node._replace(status=NodeStatus.UNKNOWN, links=()) for node in snapshot.nodes)
+    return snapshot._replace(
+        availability=Availability.SILENT, reason=reason, nodes=nodes, quorate=None, quorum=None, qdevice=None
+    )
