@@ -10,7 +10,7 @@ import pytest
 
 from coroctl.cli.listing import exit_code, lines
 from coroctl.lab.conditions import read_listing
-from coroctl.model import Availability, Node, NodeId, NodeStatus, Role, Source, Snapshot
+from coroctl.model import Availability, Node, NodeId, NodeStatus, Role, Snapshot, Source
 
 if TYPE_CHECKING:
     from coroctl.lab.handle import Lab
@@ -166,7 +166,7 @@ class TestOnACluster:
     def test_without_the_right_to_ask(self, three_nodes: Lab) -> None:
         # Imports first: this Python may live where only root can read.
         probe = (
-            "import os, coroctl.cli.listing, coroctl.sources.native, coroctl.sources.local\n"
+            "import os, coroctl.cli.listing, coroctl.sources.native, coroctl.sources.once\n"
             "import coroctl.conf.cluster, coroctl.conf.files\n"
             "from coroctl.cli.main import main\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
