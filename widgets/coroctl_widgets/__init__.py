@@ -1,1 +1,53 @@
 """Reusable Textual widgets: plain values in, messages out. They know nothing of corosync or coroctl."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coroctl_widgets.event_list import Event, EventList, Level
+    from coroctl_widgets.lines import Tone
+    from coroctl_widgets.live_table import Cell, Column, LiveTable, Row
+    from coroctl_widgets.log_tail import LogTail
+    from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge
+    from coroctl_widgets.text import Align, crop, fit, neutral
+    from coroctl_widgets.title_bar import Title, TitleBar
+
+__all__ = [
+    "Align",
+    "Cell",
+    "Column",
+    "Event",
+    "EventList",
+    "Gauge",
+    "Level",
+    "LiveTable",
+    "LogTail",
+    "QuorumGauge",
+    "Row",
+    "Title",
+    "TitleBar",
+    "Tone",
+    "crop",
+    "fit",
+    "neutral",
+]
+
+_MODULES = {
+    "event_list": ("Event", "EventList", "Level"),
+    "lines": ("Tone",),
+    "live_table": ("Cell", "Column", "LiveTable", "Row"),
+    "log_tail": ("LogTail",),
+    "quorum_gauge": ("Gauge", "QuorumGauge"),
+    "text": ("Align", "crop", "fit", "neutral"),
+    "title_bar": ("Title", "TitleBar"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first used, so that each module can be run alone."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
