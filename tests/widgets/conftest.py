@@ -1,11 +1,15 @@
-"""Coroutine tests run in an event loop of their own; Textual needs no more than that."""
+"""Coroutine tests run in an event loop of their own (Textual needs no more), all tests in the same environment."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -16,3 +20,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Pictures do not depend on who takes them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("NO_COLOR", "UNICODE_VERSION", "TEXTUAL_FILTERS"):
+            patch.delenv(name, raising=False)
+        yield

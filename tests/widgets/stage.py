@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from coroctl_widgets.demo import Demo
 from rich.cells import get_character_cell_size
 from textual.drivers.headless_driver import HeadlessDriver
+
+from coroctl_widgets.demo import Demo
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

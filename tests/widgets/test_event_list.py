@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from coroctl_widgets import event_list
-from coroctl_widgets.event_list import Event, EventList, Level
 from textual.events import MouseScrollDown, MouseScrollUp
 
+from coroctl_widgets import event_list
+from coroctl_widgets.event_list import Event, EventList, Level
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
-from coroctl_widgets import live_table
-from coroctl_widgets.lines import Tone
-from coroctl_widgets.live_table import GAP, Cell, Column, LiveTable, Row, lay_out
-from coroctl_widgets.text import Align
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual import events
 
+from coroctl_widgets import live_table
+from coroctl_widgets.lines import Tone
+from coroctl_widgets.live_table import GAP, Cell, Column, LiveTable, Row, lay_out
+from coroctl_widgets.text import Align
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abcdefg"), CELLS, CELLS), max_size=7,
 
 
 @given(st.lists(ROWS | st.sampled_from(["j", "k", "G", "g"]), min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_terminal_shows_what_a_fresh_painting_would(steps: list[list[tuple[str, str, str]] | str]) -> None:
 
     asyncio.run(_step_by_step(steps))

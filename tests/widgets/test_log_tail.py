@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from coroctl_widgets import log_tail
+from coroctl_widgets.follower import SIDEWAYS
 from coroctl_widgets.lines import Tone
 from coroctl_widgets.log_tail import MAX_LINE, LogTail
-
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ async def test_levels(text: str, tone: Tone) -> None:
 
 async def test_the_owner_says_what_is_bad_and_lines_end_somewhere() -> None:
     log = AtOnce("a.log", bad=re.compile("PANIK"))
-    async with Stage(log).run_test(size=(20, 5)) as pilot:
+    async with Stage(log).run_test(size=(20, 5)):
         log.append(["PANIK " + "x" * 9999 + "\n"])
         assert log.entry(0)[0].styles == (Tone.BAD.value,)
-        await pilot.press(*["right"] * (MAX_LINE // 16 + 1))
+        log.action_sideways(MAX_LINE // SIDEWAYS + 1)
         assert log.entry(0)[0].text.strip() == ""

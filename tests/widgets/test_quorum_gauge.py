@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from coroctl_widgets import quorum_gauge
-from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge, margin, measure, verdict, votes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coroctl_widgets import quorum_gauge
+from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge, margin, measure, verdict, votes
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from coroctl_widgets.text import MAX_COMBINING, Align, cells, crop, fit, neutral, skip, split
 from hypothesis import given
 from hypothesis import strategies as st
+
+from coroctl_widgets.text import MAX_COMBINING, Align, cells, crop, fit, neutral, skip, split
 
 NASTY = st.sampled_from(
     [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from coroctl_widgets import title_bar
 from coroctl_widgets.lines import Tone
 from coroctl_widgets.title_bar import Title, TitleBar, age_text
-
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
 if TYPE_CHECKING:
