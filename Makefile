@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint unit bench soak screenshots clean packages-lab packages-screenshots packages-test
+.PHONY: help venv demo test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,9 @@ packages-screenshots:
 packages-test:
 	@scripts/debian-packages lab test
 
-demo: packages-lab venv ## a real three-node cluster on this machine, watched live
-	@$(SUDO) $(BIN)/coroctl demo
+demo: venv ## a real three-node cluster on this machine, in the live console
+	@scripts/debian-packages lab || echo "Going on without them." >&2
+	@if [ "$$(id -u)" -eq 0 ] || sudo -v; then $(SUDO) $(BIN)/coroctl demo; else $(BIN)/coroctl demo; fi
 
 check: venv lint ## lint, types, import contracts and the tests that need no cluster
 	$(MAKE) unit
@@ -58,6 +59,9 @@ soak: packages-test venv ## the long tests: many nodes, long freezes, repetition
 
 screenshots: packages-screenshots venv ## pictures for the README, taken from a running lab
 	$(SUDO) $(BIN)/python -m tests.screenshots
+
+recording: packages-lab venv ## record anew what the simulated demo plays
+	$(SUDO) $(BIN)/python -m tests.record
 
 clean: ## remove what make made here
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

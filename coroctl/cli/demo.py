@@ -1,57 +1,104 @@
-"""``coroctl demo``: a real three-node cluster on this machine, and its node list as nodes come and go."""
+"""``coroctl demo``: a real three-node cluster on this machine, seen from its first node, to be broken.
+
+Without root or systemd-nspawn it says so and plays a recorded failover instead.
+"""
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from coroctl.cli.signals import end_on_signals
 from coroctl.errors import LabError
-from coroctl.lab import lab
+from coroctl.lab import lab, node
 from coroctl.lab.handle import Lab
 from coroctl.lab.processes import this_process
 from coroctl.lab.run import until
+from coroctl.tui.terminal import is_terminal
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-_CLEAR = "\x1b[H\x1b[2J"
-_NAME = "demo"
+NAME = "demo"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """No options but the length of the show."""
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds (default: at Ctrl-C)")
+    """Which cluster, and for how long where there is nobody to end it."""
+    parser.add_argument("--simulated", action="store_true", help="play a recorded failover; needs nothing but Python")
+    parser.add_argument("--seconds", type=float, metavar="S", help="without a terminal: end after S seconds")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Bring the lab up, show it until Ctrl-C, take it down."""
+    """Show it until the user leaves, and leave nothing behind."""
+    if not args.simulated:
+        try:
+            lab.check_host()
+        except LabError as error:
+            print(f"coroctl: {error}\nPlaying a recorded failover instead.", file=sys.stderr)
+        else:
+            return _real(args.seconds)
+    return _simulated()
+
+
+def _simulated() -> int:
+    from coroctl.cli.listing import lines
+    from coroctl.sources.logs import LogFollower, choose_log
+    from coroctl.sources.simulated import Player, recording
+    from coroctl.tui.app import Console
+
+    moments = recording()
+    if not is_terminal():
+        print("\n".join(lines(moments[0].snapshot)))
+        return 0
+    notice = "a recorded failover, played in a loop: no real cluster, and the log is this machine's"
+    console = Console(Player(moments), LogFollower(choose_log()), [notice])
+    console.run()
+    return console.return_code or 0
+
+
+def _real(seconds: float | None) -> int:
     end_on_signals()
     print("Booting three machines with corosync on this one ...", file=sys.stderr, flush=True)
-    shown = Lab(lab.up(lab.Wanted(name=_NAME, token_ms=1000), owner=this_process()))
+    shown = Lab(lab.up(lab.Wanted(name=NAME, token_ms=1000), owner=this_process()))
     try:
-        _show(shown, args.seconds)
+        if is_terminal():
+            notices = (word for hint in hints() for word in ("--notice", hint))
+            command = shlex.join(["coroctl", "console", *notices])
+            return node.open_terminal(shown.plan, shown.plan.nodes[0], command)
+        _print_changes(shown, seconds)
     except KeyboardInterrupt:
         pass
     finally:
-        lab.down(_NAME)
+        lab.down(NAME)
         print("The demo lab is gone.", file=sys.stderr)
     return 0
 
 
-def _show(shown: Lab, seconds: float | None) -> None:
-    """Print the list whenever it has changed: in place on a terminal, else one below the other."""
-    end = time.monotonic() + seconds if seconds is not None else None
+def hints() -> list[str]:
+    """How to break it, for somebody with a second terminal."""
+    command = f"{sys.argv[0]} lab"
+    return [
+        "break it from a second terminal, as root, and watch:",
+        f"{command} kill --name {NAME} node3      (power off; start brings it back)",
+        f"{command} cut --name {NAME} node2       (pull its cable; heal plugs it in)",
+        f"{command} freeze --name {NAME} node1 corosync     (thaw)",
+    ]
+
+
+def _print_changes(shown: Lab, seconds: float | None) -> None:
+    """Where there is no terminal: the list, whenever it has changed."""
+    print("\n".join(hints()), end="\n\n")
+    end = time.monotonic() + (seconds if seconds is not None else float("inf"))
     last = ""
-    while end is None or time.monotonic() < end:
-        remaining = 3600.0 if end is None else max(end - time.monotonic(), 0)
+    while time.monotonic() < end:
         try:
-            last = until(_changed(shown, last), remaining, "a change", every_s=0.3)
+            last = until(_changed(shown, last), min(end - time.monotonic(), 3600), "a change", every_s=0.3)
         except LabError:
-            continue  # nothing changed for an hour, or the time is up
-        print((_CLEAR if sys.stdout.isatty() else "") + last + _hints(), flush=True)
+            continue  # nothing has changed for so long, or the time is up
+        print(f"{time.strftime('%H:%M:%S')}\n{last}", flush=True)
 
 
 def _changed(shown: Lab, last: str) -> Callable[[], str | None]:
@@ -61,20 +108,8 @@ def _changed(shown: Lab, last: str) -> Callable[[], str | None]:
         for name in shown.names:
             if shown.is_on(name):
                 answer = shown.ask(name, "coroctl", "-l")
-                text = f"As {name} sees it, {time.strftime('%H:%M:%S')}\n\n{answer.stdout}{answer.stderr}"
-                return text if text.partition("\n")[2] != last.partition("\n")[2] else None
+                text = answer.stdout + answer.stderr
+                return text if text != last else None
         return None
 
     return look
-
-
-def _hints() -> str:
-    lab_command = f"{sys.argv[0]} lab"
-    return f"""
-Break it from a second terminal (as root), and watch:
-  {lab_command} kill --name {_NAME} node3          power node3 off;  start brings it back
-  {lab_command} cut --name {_NAME} node2           pull its cable;   heal plugs it in again
-  {lab_command} freeze --name {_NAME} node3 corosync
-  {lab_command} shell --name {_NAME} node1         look around;      exit leaves
-Ctrl-C here ends the demo and removes the lab.
-"""

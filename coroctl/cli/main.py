@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "console": "the live console: what coroctl alone opens on a terminal",
     "conf": "check and compare corosync.conf files",
     "demo": "a real three-node cluster on this machine, watched live",
     "lab": "real corosync clusters on this machine, to try things on and to break",
@@ -45,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in COMMANDS:
         return _run_command(words[0], words[1:])
-    if words not in ([], ["-l"]):  # the way that every prompt and check takes costs no argparse
+    if not words:
+        return _run_command("console", [])
+    if words != ["-l"]:  # the way that every prompt and check takes costs no argparse
         _parser().parse_args(words)
     from coroctl.cli.listing import print_listing
 
@@ -71,12 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="coroctl",
-        description="Lists the nodes of this node's corosync cluster.",
+        description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"commands (coroctl COMMAND --help says more):\n{commands}\n\n"
         "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running",
         usage="coroctl [-l] [--version] | coroctl COMMAND ...",
     )
-    parser.add_argument("-l", "--list", action="store_true", help="print the node list (what happens anyway)")
+    parser.add_argument("-l", "--list", action="store_true", help="print the node list and exit")
     parser.add_argument("--version", action="version", version=f"coroctl {__version__}")
     return parser

@@ -65,7 +65,8 @@ def _availability(before: Snapshot, after: Snapshot) -> Iterator[Change]:
 def _quorum(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     if before.quorate != after.quorate and after.quorate is not None:
         votes = f": {after.quorum.present} of {after.quorum.expected} votes" if after.quorum else ""
-        yield Change(Level.GOOD, f"quorate{votes}") if after.quorate else Change(Level.BAD, f"QUORUM LOST{votes}")
+        lost = "QUORUM LOST" if before.quorate else "not quorate"
+        yield Change(Level.GOOD, f"quorate{votes}") if after.quorate else Change(Level.BAD, f"{lost}{votes}")
     old, new = before.quorum, after.quorum
     if old and new and old.ring_id != new.ring_id and new.ring_id:
         yield Change(Level.INFO, f"new ring {new.ring_id}")

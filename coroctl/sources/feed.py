@@ -21,7 +21,7 @@ class Update(NamedTuple):
 class Feed(Protocol):
     """A live source. It works on a thread of its own and never blocks its user."""
 
-    def start(self, publish: Callable[[Update], None]) -> None:
+    def start(self, publish: Callable[[Update], object]) -> None:
         """Begin; ``publish`` is called, on the source's thread, for every change and at least every few seconds."""
 
     def stop(self) -> None:

@@ -37,14 +37,14 @@ class Watch:
 
     def __init__(self, conf: str = CONF) -> None:
         self._conf = conf
-        self._publish: Callable[[Update], None] = lambda _update: None
+        self._publish: Callable[[Update], object] = lambda _update: None
         self._latest: Update | None = None
         self._asking_since: float | None = None
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = os.pipe()
         self._thread = threading.Thread(target=self._run, name="watches corosync", daemon=True)
 
-    def start(self, publish: Callable[[Update], None]) -> None:
+    def start(self, publish: Callable[[Update], object]) -> None:
         """Begin to call ``publish`` from the watching thread."""
         self._publish = publish
         self._thread.start()

@@ -148,6 +148,13 @@ def test_rows_that_cannot_be(wrong: tuple[Row, ...]) -> None:
         LiveTable(COLUMNS, wrong)
 
 
+def test_other_columns_must_be_as_many() -> None:
+    table = LiveTable(COLUMNS)
+    table.set_columns(column._replace(width=9) for column in COLUMNS)
+    with pytest.raises(ValueError, match="1 columns where there were"):
+        table.set_columns(COLUMNS[:1])
+
+
 async def test_one_changed_cell_refreshes_that_cell_only() -> None:
     table = Watched(*rows("a1", "b2", "c3"))
     async with Stage(table).run_test(size=(80, 24)) as pilot:

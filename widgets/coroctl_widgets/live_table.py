@@ -180,6 +180,14 @@ class LiveTable(LineWidget, can_focus=True):
         self._show_from(self._top, keep_cursor=seen)
         self._changed(before)
 
+    def set_columns(self, columns: Iterable[Column]) -> None:
+        """Show the cells under these columns from now on. ValueError: not as many as before."""
+        columns = tuple(columns)
+        if len(columns) != len(self._columns):
+            raise ValueError(f"{len(columns)} columns where there were {len(self._columns)}")
+        self._columns = columns
+        self.repaint()
+
     def set_empty(self, text: str) -> None:
         """What to say instead of rows."""
         self._empty = text

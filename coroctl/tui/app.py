@@ -1,0 +1,112 @@
+"""The console's wiring: a feed and a log in, screens out. Decides nothing and shows nothing itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding
+
+from coroctl.tui import terminal
+from coroctl.tui.messages import Logged, Updated
+from coroctl.tui.screens.overview import Overview, local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.binding import BindingType
+
+    from coroctl.model import Availability
+    from coroctl.sources.feed import Feed
+    from coroctl.sources.logs import LogFollower
+
+TICK_S = 1.0
+"""How often the age of the data and a silent source are looked at."""
+LOG_S = 0.25
+"""How often the log is read, on a thread of its own."""
+
+
+class Console(App[None]):
+    """``coroctl`` on a terminal."""
+
+    TITLE = "coroctl"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+        Binding("question_mark", "help", "Help"),
+    ]
+
+    def __init__(
+        self,
+        feed: Feed,
+        log: LogFollower,
+        notices: Iterable[str] = (),
+        wall_clock: Callable[[], str] = local_time,
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self._feed = feed
+        self._follower = log
+        self._overview = Overview(log.path, notices, wall_clock)
+        self._ended = threading.Event()
+        self._shown: Availability | None = None
+
+    def on_mount(self) -> None:
+        # Textual's own dark theme paints every blank and confuses warning with error in 16 colours.
+        self.theme = "ansi-dark"
+        self.push_screen(self._overview)
+        if not self.is_headless:
+            terminal.end_on_signals(lambda code: self.exit(return_code=code))
+        self.set_interval(TICK_S, self._tick)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Sources start after the first frame, so that nothing that they wait for can hold it up."""
+        self._feed.start(lambda update: self.post_message(Updated(update)))
+        threading.Thread(target=self._read_log, name="reads the log", daemon=True).start()
+
+    def on_unmount(self) -> None:
+        self._ended.set()
+        self._feed.stop()
+
+    @on(Updated)
+    def show_update(self, message: Updated) -> None:
+        self._overview.show_update(message.update, time.monotonic() - message.update.at)
+        self._shown = message.update.snapshot.availability
+
+    @on(Logged)
+    def show_log(self, message: Logged) -> None:
+        self._overview.show_log(message.news)
+
+    def _tick(self) -> None:
+        if not self.is_headless:
+            terminal.leave_if_terminal_has_gone()
+        latest = self._feed.latest()
+        if latest is None:
+            return
+        age = time.monotonic() - latest.at
+        if latest.snapshot.availability is not self._shown:
+            self._overview.show_update(latest, age)
+            self._shown = latest.snapshot.availability
+        else:
+            self._overview.show_age(latest.snapshot, age)
+
+    def _read_log(self) -> None:
+        reason = None
+        while not self._ended.is_set():
+            news = self._follower.read()
+            if news.lines or news.reason != reason:
+                self.post_message(Logged(news))
+                reason = news.reason
+            self._ended.wait(LOG_S)
+        self._follower.close()
+
+    def action_help(self) -> None:
+        """The help is made from the bindings, so it cannot lie."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()

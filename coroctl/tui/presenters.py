@@ -1,0 +1,153 @@
+"""From a snapshot to what widgets show: pure, and the only place that knows both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from coroctl.model import Availability, NodeStatus, Role
+from coroctl.sources.changes import Level as ChangeLevel
+from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Row, Title, Tone
+
+if TYPE_CHECKING:
+    from coroctl.model import Node, Snapshot
+    from coroctl.sources.changes import Change
+
+FRESH_S = 2.5
+"""Younger than this is "now": the links are asked once a second, and a second more is nobody's concern."""
+
+_STATUS = {
+    NodeStatus.JOINED: ("● joined", Tone.GOOD),
+    NodeStatus.LEFT: ("○ left", Tone.BAD),
+    NodeStatus.ABSENT: ("- absent", Tone.WARN),
+    NodeStatus.UNKNOWN: ("? unknown", Tone.DIM),
+}
+_ROLE = {
+    None: Cell("-", Tone.DIM),
+    Role.MASTER: Cell("M", Tone.GOOD),
+    Role.SLAVE: Cell("S"),
+    Role.SUSPENDED: Cell("suspended", Tone.WARN),
+}
+_LEVEL = {
+    ChangeLevel.INFO: Level.INFO,
+    ChangeLevel.GOOD: Level.OK,
+    ChangeLevel.WARNING: Level.WARN,
+    ChangeLevel.BAD: Level.ERROR,
+}
+
+
+def columns(snapshot: Snapshot | None) -> tuple[Column, ...]:
+    """The node table's columns; ids and addresses get the room that they need."""
+    nodes = snapshot.nodes if snapshot else ()
+    ids = max([3, *(len(str(node.nodeid)) for node in nodes)])
+    addresses = min(max([10, *(len(node.address) for node in nodes)]), 39)
+    return (
+        Column("id", "Id", ids, Align.RIGHT),
+        Column("name", "Name", 8, grow=2),
+        Column("ip", "Ip", addresses, grow=1, drop=2),
+        Column("status", "Status", 9),
+        Column("role", "M/S", 9),
+        Column("prio", "Prio", 5, Align.RIGHT, drop=1),
+        Column("votes", "Votes", 5, Align.RIGHT, drop=5),
+        Column("links", "Links", 6, Align.RIGHT, drop=3),
+        Column("config", "Config", 8, Align.RIGHT, drop=4),
+    )
+
+
+def rows(snapshot: Snapshot) -> list[Row]:
+    """A row for each node, by its nodeid."""
+    current = current_version(snapshot)
+    return [_row(node, snapshot, current) for node in snapshot.nodes]
+
+
+def _row(node: Node, snapshot: Snapshot, current: int | None) -> Row:
+    here = "*" if node.nodeid == snapshot.local else ""
+    cells = (
+        Cell(str(node.nodeid)),
+        Cell((node.name or f"node {node.nodeid}") + here),
+        Cell(node.address or "-"),
+        Cell(*_STATUS[node.status]),
+        _ROLE[node.role],
+        _number(node.prio),
+        _number(node.votes),
+        _links(node),
+        _config(node, snapshot, current),
+    )
+    return Row(str(node.nodeid), cells)
+
+
+def _number(value: int | None) -> Cell:
+    return Cell("-", Tone.DIM) if value is None else Cell(str(value))
+
+
+def _links(node: Node) -> Cell:
+    if not node.links:
+        return Cell("-", Tone.DIM)
+    up, total = sum(link.connected for link in node.links), len(node.links)
+    if up == total:
+        return Cell(f"{up}/{total}")
+    return Cell(f"{up}/{total} !", Tone.WARN if up else Tone.BAD)
+
+
+def current_version(snapshot: Snapshot) -> int | None:
+    """The configuration that joined nodes of most votes have loaded."""
+    votes: Counter[int] = Counter()
+    for node in snapshot.nodes:
+        if node.status is NodeStatus.JOINED and node.config_version is not None:
+            votes[node.config_version] += node.votes or 0
+    return max(votes, key=lambda version: (votes[version], version)) if votes else None
+
+
+def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:
+    """``v7``; ``v6 old`` where others have a newer one, ``v7>8`` where this node's file is ahead of its corosync."""
+    version = node.config_version
+    if version is None:
+        return Cell("-", Tone.DIM)
+    file = snapshot.configuration.version if snapshot.configuration and node.nodeid == snapshot.local else None
+    if file is not None and file != version:
+        return Cell(f"v{version}>{file} !", Tone.WARN)
+    if node.status is NodeStatus.JOINED and current is not None and version != current:
+        return Cell(f"v{version} {'old' if version < current else 'new'}", Tone.WARN)
+    return Cell(f"v{version}")
+
+
+def gauge(snapshot: Snapshot | None) -> Gauge:
+    """The votes, the verdict, and how many nodes may still fail."""
+    if snapshot is None:
+        return Gauge(reason="asking corosync")
+    quorum = snapshot.quorum
+    if quorum is None:
+        gaps = [gap.reason for gap in snapshot.gaps if gap.what == "votes"]
+        return Gauge(quorate=snapshot.quorate, reason=snapshot.reason or (gaps[0] if gaps else ""))
+    flags = tuple(flag for flag in quorum.flags if flag != "Quorate")
+    return Gauge(quorum.present, quorum.needed, quorum.expected, snapshot.quorate, snapshot.can_lose, flags)
+
+
+def title(snapshot: Snapshot | None, age: float | None) -> Title:
+    """Who looks at what, how old it is, and the state in a word."""
+    if snapshot is None:
+        return Title("coroctl", state="CONNECTING", tone=Tone.DIM)
+    local = snapshot.node(snapshot.local)
+    state, tone = _state(snapshot)
+    return Title(
+        "coroctl",
+        snapshot.cluster_name,
+        (local.name or f"node {local.nodeid}") if local else "",
+        snapshot.source.value,
+        None if age is None else (0.0 if age < FRESH_S else float(int(age))),
+        state,
+        tone,
+    )
+
+
+def _state(snapshot: Snapshot) -> tuple[str, Tone]:
+    if snapshot.availability is not Availability.ANSWERED:
+        return snapshot.availability.value.upper(), Tone.BAD
+    if snapshot.quorate is None:
+        return "UNKNOWN", Tone.WARN
+    return ("QUORATE", Tone.GOOD) if snapshot.quorate else ("NOT QUORATE", Tone.BAD)
+
+
+def event(change: Change, time: str) -> Event:
+    """A change as the event list shows it."""
+    return Event(time, _LEVEL[change.level], change.text)

@@ -1,0 +1,1 @@
+"""One module a screen: what is where, and which message changes it."""

@@ -1,0 +1,103 @@
+"""The cluster at a glance: verdict, votes, nodes, what happened, and the log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from coroctl.model import Availability
+from coroctl.sources.changes import changes
+from coroctl.tui import presenters
+from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, QuorumGauge, TitleBar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from coroctl.model import Snapshot
+    from coroctl.sources.feed import Update
+    from coroctl.sources.logs import News
+
+
+def local_time() -> str:
+    """The time of day, as events are stamped with it."""
+    return time.strftime("%H:%M:%S")
+
+
+class Overview(Screen[None]):
+    """Shows updates; owns the memory of the last one, to tell what has changed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "focus_part('nodes')", "Nodes"),
+        Binding("e", "focus_part('events')", "Events"),
+        Binding("o", "focus_part('log')", "Log"),
+    ]
+
+    CSS = """
+    Overview { layout: vertical; }
+    #nodes { height: 4; max-height: 50%; margin-top: 1; }
+    #events { height: 1fr; min-height: 2; margin-top: 1; }
+    #log { height: 1fr; min-height: 3; }
+    """
+
+    def __init__(self, log: str, notices: Iterable[str] = (), wall_clock: Callable[[], str] = local_time) -> None:
+        super().__init__()
+        self._path = log
+        self._notices = tuple(notices)
+        self._wall_clock = wall_clock
+        self._snapshot: Snapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(presenters.title(None, None), id="title")
+        yield QuorumGauge(presenters.gauge(None), id="gauge")
+        yield LiveTable(presenters.columns(None), empty="asking corosync ...", id="nodes")
+        yield EventList(id="events")
+        yield LogTail(self._path, id="log")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        now = self._wall_clock()
+        self.query_one(EventList).append(Event(now, Level.INFO, notice) for notice in self._notices)
+        self.query_one(LiveTable).focus()
+
+    def show_update(self, update: Update, age: float) -> None:
+        """Bring every part up to date."""
+        snapshot = update.snapshot
+        self.show_age(snapshot, age)
+        self.query_one(QuorumGauge).value = presenters.gauge(snapshot)
+        table = self.query_one(LiveTable)
+        table.set_columns(presenters.columns(snapshot))
+        table.set_empty(_nothing(snapshot))
+        table.set_rows(presenters.rows(snapshot))
+        table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
+        now = self._wall_clock()
+        found = changes(self._snapshot, snapshot)
+        if found:
+            self.query_one(EventList).append(presenters.event(change, now) for change in found)
+        self._snapshot = snapshot
+
+    def show_age(self, snapshot: Snapshot, age: float) -> None:
+        """Say how old the data are."""
+        self.query_one(TitleBar).value = presenters.title(snapshot, age)
+
+    def show_log(self, news: News) -> None:
+        """Add lines to the log, or say why there are none."""
+        tail = self.query_one(LogTail)
+        tail.set_source(self._path, news.reason)
+        if news.lines:
+            tail.append(news.lines)
+
+    def action_focus_part(self, part: str) -> None:
+        self.query_one(f"#{part}").focus()
+
+
+def _nothing(snapshot: Snapshot) -> str:
+    if snapshot.availability is Availability.ANSWERED:
+        return "corosync knows no nodes"
+    return snapshot.reason

@@ -1,0 +1,168 @@
+"""The console as a whole: pictures at two sizes, what it does when its source falters, and its keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from coroctl.model import Availability
+from coroctl.sources.logs import LogFollower
+from coroctl.sources.simulated import recording
+from coroctl.sources.watch import silenced
+from coroctl.tui.app import Console
+from coroctl_widgets import EventList, LiveTable, LogTail, QuorumGauge, TitleBar
+from tests.tui.feeds import ByHand
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from textual.pilot import Pilot
+
+MOMENTS = [moment.snapshot for moment in recording()]
+WELL = MOMENTS[0]
+SIZES = [(120, 40), (80, 24)]
+LOG = "Nov 22 11:51:18 node3 corosync notice  [TOTEM ] A new membership (1.d) was formed\n"
+
+
+class Compare(Protocol):
+    def __call__(
+        self, app: Console, *, terminal_size: tuple[int, int], run_before: Callable[[Pilot[None]], Awaitable[None]]
+    ) -> bool: ...
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LogFollower:
+    """A log of one line, by a name that is the same on every machine."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corosync.log").write_text(LOG)
+    return LogFollower("corosync.log")
+
+
+@pytest.fixture
+def feed() -> ByHand:
+    return ByHand()
+
+
+@pytest.fixture
+def console(feed: ByHand, log: LogFollower) -> Console:
+    return Console(feed, log, ["a picture for a test"], wall_clock=lambda: "03:12:44")
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Until the console has begun, and shows the log that its thread reads."""
+    app = pilot.app
+    assert isinstance(app, Console)
+    while not (tail := app.screen.query_one(LogTail)).count():
+        await pilot.pause()
+    assert tail.count() == 1
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_failover(snap_compare: Compare, console: Console, feed: ByHand, size: tuple[int, int]) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        for snapshot in MOMENTS[: len(MOMENTS) // 3]:
+            feed.say(snapshot)
+        await pilot.pause()
+
+    assert snap_compare(console, terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_before_the_first_data(snap_compare: Compare, console: Console, size: tuple[int, int]) -> None:
+    assert snap_compare(console, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_frozen_corosync(
+    snap_compare: Compare, console: Console, feed: ByHand, size: tuple[int, int]
+) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        feed.say(WELL)
+        feed.say(silenced(WELL, "corosync does not answer (for 12 s now): frozen or starved"), age=12.5)
+        await pilot.pause()
+
+    assert snap_compare(console, terminal_size=size, run_before=play)
+
+
+def test_picture_of_the_help(snap_compare: Compare, console: Console, feed: ByHand) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        feed.say(WELL)
+        await pilot.press("question_mark")
+        await pilot.pause()
+
+    assert snap_compare(console, terminal_size=(120, 40), run_before=play)
+
+
+async def test_the_first_frame_comes_before_the_first_data(console: Console, feed: ByHand) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        assert console.screen.query_one(TitleBar).value.state == "CONNECTING"
+        while feed.publish is None:
+            await pilot.pause()
+        feed.say(WELL)
+        await pilot.pause()
+        assert console.screen.query_one(TitleBar).value.state == "QUORATE"
+    assert feed.stopped
+
+
+async def test_a_source_that_falls_silent_is_seen_at_the_next_tick(console: Console, feed: ByHand) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        feed.say(WELL)
+        await pilot.pause()
+        feed.fall_silent(silenced(WELL, "frozen"), age=7)
+        while console.screen.query_one(TitleBar).value.state == "QUORATE":
+            await pilot.pause()
+        assert console.screen.query_one(TitleBar).value.state == "NOT ANSWERING"
+        assert console.screen.query_one(QuorumGauge).value.reason == "frozen"
+
+
+async def test_the_cursor_stays_on_its_node(console: Console, feed: ByHand) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        feed.say(WELL)
+        await pilot.pause()
+        await pilot.press("j")
+        table = console.screen.query_one(LiveTable)
+        assert table.cursor_key == str(WELL.nodes[1].nodeid)
+        feed.say(WELL._replace(nodes=WELL.nodes[1:]))
+        await pilot.pause()
+        assert table.cursor_key == str(WELL.nodes[1].nodeid)
+
+
+async def test_keys_reach_every_part(console: Console) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        for key, part in (("e", EventList), ("o", LogTail), ("n", LiveTable)):
+            await pilot.press(key)
+            assert isinstance(console.focused, part)
+        await pilot.press("q")
+    assert not console.is_running
+
+
+async def test_names_cannot_paint_the_screen(console: Console, feed: ByHand) -> None:
+    evil = WELL.nodes[0]._replace(name="\x1b[2J[bold]x[/]\u202e")
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        feed.say(WELL._replace(nodes=(evil,), cluster_name="\x07bell", reason="\x9b31m"))
+        await pilot.pause()
+        drawn = "".join(strip.text for strip in console.screen._compositor.render_strips())
+        assert "[bold" in drawn
+        assert not any(letter in drawn for letter in "\x1b\x07\x9b\u202e")
+
+
+async def test_every_availability_can_be_shown(console: Console, feed: ByHand) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        for availability in Availability:
+            feed.say(WELL._replace(availability=availability, reason="why"))
+            await pilot.pause()
+            assert console.screen.query_one(TitleBar).value.state
