@@ -90,7 +90,7 @@ def _node(old: Node, new: Node) -> Iterator[Change]:
     if old.status is not new.status and NodeStatus.UNKNOWN not in (old.status, new.status):
         level = Level.GOOD if new.status is NodeStatus.JOINED else Level.BAD
         yield Change(level, f"{label(new)} {'has ' if new.status is NodeStatus.LEFT else ''}{new.status.value}")
-    if old.role is not new.role and new.role is not None:
+    if old.role is not new.role and new.role is not None and old.status is not NodeStatus.UNKNOWN:
         level = Level.WARNING if new.role is Role.SUSPENDED else Level.INFO
         yield Change(level, f"{label(new)} is {new.role.value} now")
     if old.prio != new.prio:

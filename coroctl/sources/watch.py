@@ -127,8 +127,8 @@ class Watch:
 
 
 def silenced(snapshot: Snapshot, reason: str) -> Snapshot:
-    """What is left of a snapshot when its source has fallen silent: who is joined is not known any more."""
-    nodes = tuple(node._replace(status=NodeStatus.UNKNOWN, links=()) for node in snapshot.nodes)
+    """What is left of a snapshot when its source has fallen silent: who is joined, or master, is not known any more."""
+    nodes = tuple(node._replace(status=NodeStatus.UNKNOWN, role=None, links=()) for node in snapshot.nodes)
     return snapshot._replace(
         availability=Availability.SILENT, reason=reason, nodes=nodes, quorate=None, quorum=None, qdevice=None
     )
