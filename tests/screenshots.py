@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import resvg_py
 from rich.console import Console
 
+from coroctl.lab import network, node
 from coroctl.lab.handle import Lab
 from coroctl.lab.lab import Wanted, down, up
 from coroctl.lab.processes import this_process
+from coroctl.lab.run import until
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 FONTS = "/usr/share/fonts/truetype/firacode"
 """Debian's fonts-firacode; without it the PNG would have no text, silently."""
+
+
+SIZES = {"console": (120, 32), "console-80x24": (80, 24)}
 
 
 def main() -> int:
@@ -25,21 +34,53 @@ def main() -> int:
         return 1
     name = f"shots{os.getpid()}"
     try:
-        lab = Lab(up(Wanted(name=name, token_ms=1000), owner=this_process()))
+        lab = Lab(up(Wanted(name=name, token_ms=1000, networks=2), owner=this_process()))
+        _consoles(lab)
         _list(lab)
     finally:
         down(name)
     return 0
 
 
+def _consoles(lab: Lab) -> None:
+    """Consoles on node1 that have seen a node die and return, and a link go."""
+    with contextlib.ExitStack() as stack:
+        shootings = {name: stack.enter_context(_shooting(lab, size)) for name, size in SIZES.items()}
+        for shooting in shootings.values():
+            _line(shooting)  # it is watching
+        lab.kill("node3")
+        lab.wait("node3=left")
+        lab.start("node3")
+        lab.wait("node3=joined")
+        network.unplug(lab.plan, lab.plan.ports(lab.plan.node("node2"))[1:])
+        until(lambda: "DOWN" in lab.tell("node1", "coroctl", "links"), 30, "a link to go down", every_s=0.5)
+        for name, shooting in shootings.items():
+            assert shooting.stdin is not None
+            shooting.stdin.write("now\n")
+            shooting.stdin.flush()
+            save(name, json.loads(_line(shooting)))
+    lab.heal()
+
+
+def _shooting(lab: Lab, size: tuple[int, int]) -> subprocess.Popen[str]:
+    shoot = [sys.executable, str(FOLDER.parent / "tests/shoot.py"), *map(str, size)]
+    command = [*node.enter(lab.plan, lab.plan.node("node1")), "timeout", "120", *shoot]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _line(shooting: subprocess.Popen[str]) -> str:
+    assert shooting.stdout is not None
+    return shooting.stdout.readline()
+
+
 def _list(lab: Lab) -> None:
     lab.kill("node3")
     lab.wait("node3=left")
-    console = Console(record=True, width=72, file=Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the console
+    console = Console(record=True, width=84, file=io.StringIO())
     console.print("[b]root@node1:~#[/b] coroctl -l", highlight=False)
     console.print(lab.tell("node1", "coroctl", "-l"), highlight=False, markup=False, end="")
-    console.print("[b]root@node1:~#[/b] echo $?", highlight=False)
-    console.print("0", highlight=False)
+    console.print("[b]root@node1:~#[/b] coroctl status", highlight=False)
+    console.print(lab.tell("node1", "coroctl", "status"), highlight=False, markup=False, end="")
     save("list", console.export_svg(title="coroctl -l"))
 
 

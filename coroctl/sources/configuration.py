@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 from coroctl.conf.cluster import read_cluster
 from coroctl.conf.document import Document
 from coroctl.conf.files import load
 from coroctl.errors import ConfigError
 from coroctl.model import Availability, Configuration, Gap, Node, NodeStatus, Snapshot, Source
+
+if TYPE_CHECKING:
+    from coroctl.conf.identity import Identity
 
 CONF = "/etc/corosync/corosync.conf"
 
@@ -44,13 +51,29 @@ def from_file(conf: str, availability: Availability, reason: str) -> Snapshot:
 
 def with_configuration(snapshot: Snapshot, conf: str = CONF) -> Snapshot:
     """The snapshot with the file's identity beside the version that this node's corosync has loaded."""
-    from coroctl.conf.identity import identity
-
     own = snapshot.node(snapshot.local)
     loaded = own.config_version if own else None
+    others = tuple(gap for gap in snapshot.gaps if gap.what != "configuration")
     try:
-        now = identity(load(conf))
+        now = _identity(conf, _signature(conf))
     except ConfigError as error:
-        gaps = (*snapshot.gaps, Gap("configuration", str(error)))
+        gaps = (*others, Gap("configuration", str(error)))
         return snapshot._replace(configuration=Configuration(conf, loaded, None, ""), gaps=gaps)
-    return snapshot._replace(configuration=Configuration(conf, loaded, now.config_version, now.sha256))
+    found = Configuration(conf, loaded, now.config_version, now.sha256)
+    return snapshot._replace(configuration=found, gaps=others)
+
+
+def _signature(conf: str) -> tuple[int, ...]:
+    """Changes when the file does, so that an unchanged one is not read again every second."""
+    try:
+        status = os.stat(conf)  # noqa: PTH116 - pathlib costs `coroctl -l` 4 ms
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+@lru_cache(maxsize=2)
+def _identity(conf: str, _signature: tuple[int, ...]) -> Identity:
+    from coroctl.conf.identity import identity
+
+    return identity(load(conf))

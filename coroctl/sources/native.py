@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from coroctl.corosync.cmap import Cmap, Map, TrackType
 from coroctl.corosync.corotypes import Track
 from coroctl.corosync.quorum import NodelistNotification, Quorum
-from coroctl.errors import CorosyncBusy, CorosyncError, CorosyncLost
-from coroctl.model import Availability, Gap, NodeId, Qdevice, Snapshot, Source
+from coroctl.errors import CorosyncBusy, CorosyncError, CorosyncLost, NoSuchKey
+from coroctl.model import Availability, Gap, Link, NodeId, Qdevice, Snapshot, Source
 from coroctl.model import Quorum as Vote
 from coroctl.sources.members import CONFIGURED, MEMBERS, links, nodes, numbered, text, whole
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from coroctl.corosync.votequorum import Info, Votequorum
     from coroctl.model import Node
 
+_KNET = "stats.knet.node"
 _RELOADING = "config.reload_in_progress"
 _WATCHED = (CONFIGURED, MEMBERS, "totem.config_version", _RELOADING)
 _ANY_CHANGE = TrackType.ADD | TrackType.DELETE | TrackType.MODIFY | TrackType.PREFIX
@@ -51,7 +52,7 @@ def ask() -> Snapshot:
     """Everything that this corosync knows. Raises as `ask_list`."""
     with Session() as session:
         session.await_ring_id(time.monotonic() + RING_ID_S)
-        return session.read(with_links=True)
+        return session.with_links(session.read())
 
 
 class Session:
@@ -101,25 +102,22 @@ class Session:
             select.select([self._quorum.fd_get()], [], [], remaining)
             self.take_changes()
 
-    def read(self, *, with_links: bool) -> Snapshot:
-        """A snapshot; the links' state and latency only if asked for."""
+    def read(self) -> Snapshot:
+        """A snapshot but for the links, which have to be asked for one by one."""
         keys = {key: value for prefix in ("totem.", "quorum.") for key, value in self._cmap.read(prefix).items()}
         configured = self._cmap.read(CONFIGURED)
         transport = text(keys.get("totem.transport")) or "knet"
         local = self._local(configured)
         info = self._info(local)
         found = nodes(configured, self._cmap.read(MEMBERS))
-        found = tuple(self._with_votes(node) for node in found)
         gaps = [Gap("votes", self._no_votes)] if info is None else []
-        if with_links and transport == "knet":
-            found = self._with_links(found, local)
-        elif transport != "knet":
+        if transport != "knet":
             gaps.append(Gap("links", f"transport {transport} does not tell the state of its links"))
         return Snapshot(
             source=Source.COROSYNC,
             availability=Availability.ANSWERED,
             cluster_name=text(keys.get("totem.cluster_name")),
-            nodes=found,
+            nodes=tuple(self._with_votes(node) for node in found),
             quorate=self._quorum.getquorate(),
             local=local,
             transport=transport,
@@ -127,6 +125,29 @@ class Session:
             qdevice=_qdevice(info) if info else None,
             gaps=tuple(gaps),
         )
+
+    def with_links(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with the links as they are now: four calls a link, so that once a second costs little."""
+        if snapshot.transport != "knet":
+            return snapshot
+        if self._cfg is None:
+            counters = numbered(self._stats.read(_KNET), _KNET)
+            told = {NodeId(nodeid): links(keys, {}) for nodeid, keys in counters.items()}
+        else:
+            told = {node.nodeid: self._links(self._cfg, node.nodeid) for node in snapshot.nodes}
+        return snapshot._replace(
+            nodes=tuple(
+                node if node.nodeid == snapshot.local else node._replace(links=told.get(node.nodeid, ()))
+                for node in snapshot.nodes
+            )
+        )
+
+    def still_counts(self, snapshot: Snapshot) -> bool:
+        """Whether the votes are those of the snapshot: expected_votes can be changed at run time without an event."""
+        info, quorum = self._info(snapshot.local), snapshot.quorum
+        if info is None or quorum is None:
+            return (info is None) == (quorum is None)
+        return _vote(info, self._ring_id, quorum.provider) == quorum
 
     def _local(self, configured: Mapping[str, Value]) -> NodeId | None:
         if self._cfg is not None:
@@ -151,26 +172,35 @@ class Session:
         info = self._info(node.nodeid)
         return node if info is None else node._replace(votes=info.node_votes)
 
-    def _with_links(self, found: tuple[Node, ...], local: NodeId | None) -> tuple[Node, ...]:
-        counters = numbered(self._stats.read("stats.knet.node"), "stats.knet.node")
-        return tuple(
-            node
-            if node.nodeid == local
-            else node._replace(links=links(counters.get(node.nodeid, {}), self._ends(node.nodeid)))
-            for node in found
-        )
-
-    def _ends(self, nodeid: NodeId) -> dict[int, tuple[str, str]]:
-        """Link number -> (this end, that end)."""
-        if self._cfg is None:
-            return {}
+    def _links(self, cfg: Cfg, nodeid: NodeId) -> tuple[Link, ...]:
+        """State and ends from libcfg, the counters from the stats map; none for a node that knet does not know."""
         try:
-            status = self._cfg.node_status_get(nodeid)
+            status = cfg.node_status_get(nodeid)
         except (CorosyncLost, CorosyncBusy):
             raise
         except CorosyncError:
-            return {}
-        return {link.link: (link.src_ipaddr, link.dst_ipaddr) for link in status.links if link.enabled}
+            return ()
+        return tuple(
+            Link(
+                number=link.link,
+                local=link.src_ipaddr,
+                remote=link.dst_ipaddr,
+                enabled=link.enabled,
+                connected=link.connected,
+                mtu=link.mtu,
+                latency_us=self._counter(nodeid, link.link, "latency_ave"),
+                ups=self._counter(nodeid, link.link, "up_count"),
+                downs=self._counter(nodeid, link.link, "down_count"),
+            )
+            for link in status.links
+            if link.enabled
+        )
+
+    def _counter(self, nodeid: NodeId, link: int, name: str) -> int | None:
+        try:
+            return whole(self._stats.get(f"{_KNET}{nodeid}.link{link}.{name}"))
+        except NoSuchKey:
+            return None
 
 
 def _is_news(note: Notification) -> bool:

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from coroctl.errors import CoroctlError, CorosyncBusy, LibraryMissing
-from coroctl.model import Availability, NodeStatus, Snapshot
+from coroctl.model import Availability, NodeStatus, Snapshot, Source
 from coroctl.sources.configuration import CONF, from_file, with_configuration
 from coroctl.sources.feed import Update
 from coroctl.sources.once import explain
@@ -91,15 +91,23 @@ class Watch:
         return attempt
 
     def _read(self, session: Session) -> None:
+        """After news everything but the links is read and told at once; the links once a second, and after that."""
         self._asking_since = time.monotonic()
         try:
-            session.take_changes()
-            snapshot = session.read(with_links=True)
+            known = self._answered()
+            if session.take_changes() or known is None or not session.still_counts(known):
+                known = with_roles(_keep_links(session.read(), known))
+                self._say(known)
+            self._say(session.with_links(known))
         except CorosyncBusy:
             return  # while a ring forms; the next change or second tells
         finally:
             self._asking_since = None
-        self._say(with_configuration(with_roles(snapshot), self._conf))
+
+    def _answered(self) -> Snapshot | None:
+        """The last snapshot that corosync itself gave."""
+        latest = self._latest
+        return latest.snapshot if latest and latest.snapshot.source is Source.COROSYNC else None
 
     def _await_change(self, session: Session) -> None:
         select.select([*session.fds(), self._wake_read], [], [], LINKS_S)
@@ -112,18 +120,25 @@ class Watch:
 
             answer = from_commands(time.monotonic() + SILENT_S, error)
             if isinstance(answer, Snapshot):
-                return with_configuration(with_roles(answer), self._conf)
+                return with_roles(answer)
             error = answer
-        return with_configuration(from_file(self._conf, *explain(error)), self._conf)
+        return from_file(self._conf, *explain(error))
 
     def _say(self, snapshot: Snapshot) -> None:
-        self._latest = Update(snapshot, time.monotonic())
+        self._latest = Update(with_configuration(snapshot, self._conf), time.monotonic())
         if not self._stopping.is_set():
             self._publish(self._latest)
 
     def _rest(self, seconds: float) -> None:
         if not self._stopping.is_set():
             select.select([self._wake_read], [], [], seconds)
+
+
+def _keep_links(snapshot: Snapshot, known: Snapshot | None) -> Snapshot:
+    """Until the links are asked for again, they are what they were."""
+    links = {node.nodeid: node.links for node in known.nodes} if known else {}
+    nodes = tuple(node._replace(links=links.get(node.nodeid, ())) for node in snapshot.nodes)
+    return snapshot._replace(nodes=nodes)
 
 
 def silenced(snapshot: Snapshot, reason: str) -> Snapshot:
