@@ -77,7 +77,7 @@ def _configure_commands(verbs: _Verbs) -> None:
     wait.formatter_class = argparse.RawDescriptionHelpFormatter
     wait.epilog = (conditions.__doc__ or "").partition("\n\n")[2]
     wait.add_argument("conditions", nargs="+", metavar="CONDITION", help="such as node3=left or quorate@node1")
-    wait.add_argument("--timeout", type=float, default=60, metavar="S", help="seconds (default 60)")
+    wait.add_argument("--timeout", type=float, default=120, metavar="S", help="seconds (default 120)")
 
 
 def _configure_faults(verbs: _Verbs) -> None:

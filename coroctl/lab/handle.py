@@ -36,7 +36,7 @@ class Lab:
         """What ``coroctl -l`` says on a node."""
         return conditions.listing(self.plan, self.plan.node(name))
 
-    def wait(self, *words: str, timeout_s: float = 60) -> None:
+    def wait(self, *words: str, timeout_s: float = 120) -> None:
         """As ``coroctl lab wait``."""
         conditions.wait(self.plan, words, timeout_s)
 
@@ -87,7 +87,7 @@ class Lab:
         """End every cut and every loss."""
         network.heal(self.plan)
 
-    def make_whole(self, timeout_s: float = 90) -> None:
+    def make_whole(self, timeout_s: float = 110) -> None:
         """Whatever was done to it: heal, thaw, start and restart until every node lists every node as joined."""
         self.heal()
         for each in self.plan.nodes:

@@ -27,7 +27,7 @@ DEADLINE_S = 20
 class OnATerminal:
     """The console on a pty of 80x24, and what it wrote there."""
 
-    def __init__(self, *, controlling: bool = True) -> None:
+    def __init__(self, *, controlling: bool = True, term: str = "xterm-256color") -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(slave)
@@ -37,7 +37,7 @@ class OnATerminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=os.environ | {"TERM": "xterm-256color"},
+            env=os.environ | {"TERM": term},
             start_new_session=True,
             preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,
         )
@@ -101,6 +101,16 @@ def test_a_vanished_terminal_ends_it_without_sighup() -> None:
     os.close(running.slave)
     os.close(running.master)
     assert running.process.wait(DEADLINE_S) == 129
+
+
+def test_a_terminal_that_can_only_print_gets_the_list() -> None:
+    running = OnATerminal(term="dumb")
+    running.until(b"Master/Slave")
+    running.until(b"10\r\n")
+    assert running.process.wait(DEADLINE_S) == 0
+    assert b"\x1b" not in running.written
+    os.close(running.slave)
+    os.close(running.master)
 
 
 def test_without_a_terminal_the_list_is_printed() -> None:
