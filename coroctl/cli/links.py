@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
-from coroctl.cli.listing import exit_code
+from coroctl.cli import answer
 from coroctl.cli.text import latency, optional, plain, table
-from coroctl.sources.once import everything
 from coroctl.sources.schema import to_json
 
 if TYPE_CHECKING:
@@ -19,23 +16,14 @@ if TYPE_CHECKING:
 _HEADER = ("ID", "NAME", "LINK", "FROM", "TO", "STATE", "LATENCY", "MTU", "UPS", "DOWNS")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """One option."""
-    parser.add_argument("--json", action="store_true", help="the nodes of status --json with their links")
-    parser.epilog = "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running"
+_KEYS = ("schema", "transport", "nodes", "unknown")
+
+configure = answer.configure
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print them, never longer than 2 s; the reason for what is missing on stderr."""
-    snapshot = everything()
-    if args.json:
-        whole = to_json(snapshot)
-        print(json.dumps({key: whole[key] for key in ("schema", "transport", "nodes", "unknown")}, indent=2))
-    else:
-        print("\n".join(lines(snapshot)))
-    if snapshot.reason:
-        print(f"coroctl: {snapshot.reason}", file=sys.stderr)
-    return exit_code(snapshot)
+    """Print the links; as JSON the part of ``status --json`` that has them."""
+    return answer.answer(args, lines, lambda snapshot: {key: to_json(snapshot)[key] for key in _KEYS})
 
 
 def lines(snapshot: Snapshot) -> list[str]:

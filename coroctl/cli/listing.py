@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from coroctl.cli.text import plain
 from coroctl.model import Availability, Role
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def exit_code(snapshot: Snapshot) -> int:
 
 def _cells(node: Node) -> tuple[str, ...]:
     prio = "-" if node.prio is None else str(node.prio)
-    return (str(node.nodeid), node.address or "-", node.status.value, role_word(node.role), prio)
+    return (str(node.nodeid), plain(node.address) or "-", node.status.value, role_word(node.role), prio)
 
 
 def role_word(role: Role | None) -> str:

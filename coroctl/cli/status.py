@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from typing import TYPE_CHECKING
 
-from coroctl.cli.listing import exit_code, role_word
+from coroctl.cli import answer
+from coroctl.cli.listing import role_word
 from coroctl.cli.text import optional, plain, plural, table
-from coroctl.sources.once import everything
 from coroctl.sources.schema import to_json
 
 if TYPE_CHECKING:
@@ -18,22 +16,14 @@ if TYPE_CHECKING:
     from coroctl.model import Node, Snapshot
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """One option."""
-    parser.add_argument("--json", action="store_true", help="as documented in docs/status-json.md")
-    parser.epilog = "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running"
+configure = answer.configure
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print it, never longer than 2 s; the reason for what is missing on stderr."""
-    snapshot = everything()
-    if args.json:
-        print(json.dumps({**to_json(snapshot), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=2))
-    else:
-        print("\n".join(lines(snapshot)))
-    if snapshot.reason:
-        print(f"coroctl: {snapshot.reason}", file=sys.stderr)
-    return exit_code(snapshot)
+    """Print all that is known."""
+    return answer.answer(
+        args, lines, lambda snapshot: {**to_json(snapshot), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    )
 
 
 def lines(snapshot: Snapshot) -> list[str]:

@@ -15,8 +15,6 @@ from coroctl.model import Availability, Configuration, Gap, Node, NodeStatus, Sn
 if TYPE_CHECKING:
     from coroctl.conf.identity import Identity
 
-CONF = "/etc/corosync/corosync.conf"
-
 
 def from_file(conf: str, availability: Availability, reason: str) -> Snapshot:
     """A snapshot of the file alone, every status unknown; what is wrong with the file is added to the reason."""
@@ -49,7 +47,7 @@ def from_file(conf: str, availability: Availability, reason: str) -> Snapshot:
     )
 
 
-def with_configuration(snapshot: Snapshot, conf: str = CONF) -> Snapshot:
+def with_configuration(snapshot: Snapshot, conf: str) -> Snapshot:
     """The snapshot with the file's identity beside the version that this node's corosync has loaded."""
     own = snapshot.node(snapshot.local)
     loaded = own.config_version if own else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl.conf.document import Document
 from coroctl.conf.files import load
 from coroctl.errors import ConfigError
-from coroctl.sources.configuration import CONF
+from coroctl.sources.once import CONF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

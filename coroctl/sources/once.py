@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from coroctl.errors import CoroctlError, CorosyncBusy, CorosyncDenied, CorosyncLost, LibraryMissing
 from coroctl.model import Availability, Snapshot
-from coroctl.sources.configuration import CONF, from_file, with_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CONF = "/etc/corosync/corosync.conf"
 ANSWER_S = 1.3
 """How long corosync may take; the command as a whole has 2 s."""
 _RETRY_S = 0.05
@@ -38,6 +38,7 @@ def node_list(conf: str = CONF) -> Snapshot:
 
 def everything(conf: str = CONF) -> Snapshot:
     """All that can be known on this node, within 2 s whatever state corosync is in."""
+    from coroctl.sources.configuration import with_configuration
     from coroctl.sources.native import ask
     from coroctl.sources.original import with_roles
 
@@ -55,6 +56,8 @@ def _within(ask: Callable[[], Snapshot], conf: str) -> Snapshot:
         answer = from_commands(deadline, answer)
     if isinstance(answer, Snapshot):
         return answer
+    from coroctl.sources.configuration import from_file  # costs the list 7 ms, so only if it is needed
+
     availability, reason = explain(answer)
     return from_file(conf, availability, reason)
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from coroctl.errors import CoroctlError, CorosyncBusy, LibraryMissing
 from coroctl.model import Availability, NodeStatus, Snapshot, Source
-from coroctl.sources.configuration import CONF, from_file, with_configuration
+from coroctl.sources.configuration import from_file, with_configuration
 from coroctl.sources.feed import Update
-from coroctl.sources.once import explain
+from coroctl.sources.once import CONF, explain
 from coroctl.sources.original import with_roles
 
 if TYPE_CHECKING:

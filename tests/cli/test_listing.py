@@ -54,6 +54,11 @@ def test_what_is_not_known_is_a_dash_and_not_a_gap() -> None:
     assert lines(snapshot(bare))[2].split() == ["2", "-", "absent", "-", "-"]
 
 
+def test_nothing_from_outside_reaches_the_terminal_raw() -> None:
+    evil = snapshot(SEVEN._replace(address="\x1b[2J"))._replace(cluster_name="a\u202eb\x07")
+    assert not any(letter in "\n".join(lines(evil)) for letter in "\x1b\u202e\x07")
+
+
 def test_suspended_is_written_out() -> None:
     assert lines(snapshot(NINE._replace(role=Role.SUSPENDED)))[2].split()[3] == "suspended"
 
