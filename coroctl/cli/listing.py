@@ -37,7 +37,7 @@ def print_listing() -> int:
 def lines(snapshot: Snapshot) -> list[str]:
     """The list's lines: a title, a header, and a row for each node."""
     return [
-        f" {snapshot.cluster_name}-cloud node list",
+        f" {plain(snapshot.cluster_name)}-cloud node list",
         _row(_HEADER),
         *(_row(_cells(node)) for node in snapshot.nodes),
     ]
