@@ -24,7 +24,7 @@ from coroctl.decision.values import Identity, Reason, Standing, Tenure, standing
 from coroctl.model import NodeId, Role
 from coroctl.sim.checker import Checker
 from coroctl.sim.clock import MS, SECOND, Clock, Timeline
-from coroctl.sim.corosync import Corosync
+from coroctl.sim.corosync import Corosync, Mode
 from coroctl.sim.machine import Machine
 from coroctl.sim.network import Network
 
@@ -135,6 +135,24 @@ class Cluster:
     def run(self, us: int) -> None:
         """Let that much time pass."""
         self.timeline.run(self.timeline.now + us)
+
+    def repair(self) -> None:
+        """Nothing is broken any more: what is off is on, what is stopped runs, everybody hears everybody."""
+        self.network.heal()
+        self.corosync.mode = Mode.HONEST
+        self.corosync.frozen.clear()
+        self.corosync.down.clear()
+        for machine in self.machines.values():
+            machine.trap = None
+            machine.disk.full = False
+            machine.disk.fsync_us = 2 * MS
+            machine.services.broken.clear()
+            machine.services.slow.clear()
+            machine.thaw(machine.life)
+            machine.thaw_all(machine.boots)
+            machine.power_on()
+            machine.start()
+        self.corosync.changed(graceful=True)
 
     def run_until(self, condition: Callable[[], bool], limit_us: int) -> bool:
         """Let time pass until something is so, looking every millisecond."""
