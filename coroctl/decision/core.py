@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 def step(state: State, given: Input) -> tuple[State, list[Action]]:
     """One event: the state after it, and what to do, in order."""
     turn = Turn(state, given.now, given.draw)
+    lease.check_clock(turn)
     absorb(turn, given.event)
     return conclude(turn)
 

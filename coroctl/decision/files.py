@@ -63,6 +63,7 @@ def settle_lists(turn: Turn) -> None:
     have = {node for node, news in turn.heard.items() if news.voters_digest == lists[0].digest} | {turn.life.node}
     if peers.is_majority(turn, have):
         turn.files = turn.files._replace(lists=lists[:1])
+        turn.lists = turn.files.lists
         keep_lists(turn)
         log(turn, Event.ONE_LIST, turn.files.settings.identity)
 

@@ -27,8 +27,7 @@ RENEWALS_A_LEASE = 8
 
 def advance(turn: Turn) -> None:
     """Find s: the newest send time that majorities (of every list, L16) have echoed with a vote for this tenure."""
-    lists = turn.files.lists if turn.life.rules.both_lists else turn.files.lists[:1]
-    sent = min(echoed_by_majority(turn, one) for one in lists)
+    sent = min(echoed_by_majority(turn, one) for one in turn.lists)
     if sent > turn.claim.sent:
         turn.claim = turn.claim._replace(sent=sent)
 
@@ -111,6 +110,16 @@ def write_run(turn: Turn) -> None:
     turn.do(WriteRun(Run(life.boot, disk.durable.counter, vote, claim.lease_us, lease_until)))
 
 
+def check_clock(turn: Turn) -> None:
+    """L5, before anything is taken in: a lease that has ended is not revived by what waited in the socket meanwhile.
+
+    After a freeze the first datagram read may echo something sent later than s; but the kernel has closed the gate,
+    and the guard has killed the manager, by the lease that was known.
+    """
+    if turn.claim.office is Office.HOLDING and turn.claim.sent and turn.now >= turn.claim.lease_until():
+        lapse(turn, "not renewed")
+
+
 def lapse(turn: Turn, why: str) -> None:
     """The lease is lost: silence first, at once; the tenure is dead for ever (L5, L12)."""
     log(turn, Event.LEASE_LOST, why)
@@ -135,6 +144,8 @@ def stop_counting(turn: Turn) -> None:
     """No renewal of this tenure from here on, whatever still arrives."""
     turn.claim = turn.claim._replace(office=Office.RELEASING, sent=0)
     turn.dead_man = DeadMan(turn.dead_man.ticket)
+    if turn.life.rules.release_after_storing:
+        write_run(turn)
 
 
 def release(turn: Turn) -> None:

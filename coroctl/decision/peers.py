@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision.actions import Alarm
 from coroctl.decision.log import alarm
+from coroctl.decision.settings import Voters
 from coroctl.decision.state import Peer
 from coroctl.decision.values import Mark, Office, Standing, standing_of
 
@@ -125,6 +126,7 @@ def survey(turn: Turn) -> None:
             found[node] = peer.last
             turn.wake_at(peer.echoed + turn.files.settings.lease_us + 1)
     turn.current = current(turn)
+    turn.lists = lists(turn)
 
 
 def current(turn: Turn) -> Identity | None:
@@ -137,9 +139,24 @@ def current(turn: Turn) -> Identity | None:
     return next((one for one, weight in weights.items() if weight >= voters.majority), None)
 
 
+def lists(turn: Turn) -> tuple[Voters, ...]:
+    """The lists whose majorities are needed: one's own, and those that still count for a node that is heard (L16).
+
+    A node that has just been added knows no former list; whoever helps it into office does.
+    """
+    found = turn.files.lists
+    if not turn.life.rules.both_lists:
+        return found[:1]
+    for news in turn.heard.values():
+        for pairs in news.former:
+            if all(pairs != one.pairs() for one in found):
+                found = (*found, Voters.of(pairs, majority=turn.life.rules.majority))
+    return found
+
+
 def is_majority(turn: Turn, nodes: Container[NodeId]) -> bool:
     """Whether nodes are majorities of every list that counts (L16)."""
-    for one in turn.files.lists if turn.life.rules.both_lists else turn.files.lists[:1]:
+    for one in turn.lists:
         if sum(weight for node, weight in one.weights.items() if node in nodes) < one.majority:
             return False
     return True

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision import steps
 from coroctl.decision.actions import Alarm, Event, Step
-from coroctl.decision.lease import holds
+from coroctl.decision.lease import holds, stop_counting
 from coroctl.decision.log import alarm, log, over
 from coroctl.decision.settings import SECOND
 from coroctl.decision.state import Duty
-from coroctl.decision.values import Office
 
 if TYPE_CHECKING:
     from coroctl.decision.state import Turn
@@ -131,7 +130,7 @@ def finish(turn: Turn) -> None:
     if duty.touched:
         steps.clean(turn, (*needed(turn, (Step.REMOVE_ADDRESS,)), Step.UNLOCK))
     if duty.release:
-        turn.claim = turn.claim._replace(office=Office.RELEASING, sent=0)
+        stop_counting(turn)
 
 
 def done(turn: Turn, number: int, step: Step) -> None:

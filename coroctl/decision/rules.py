@@ -23,7 +23,7 @@ class Rules(NamedTuple):
     vote_after_storing: bool = True
     """L8: no vote is told before it is stored."""
     release_after_storing: bool = True
-    """L12: a release is told only when it is stored."""
+    """L12: a release is told only when it is kept: /run first, then the disk."""
     release_matches_whole_tenure: bool = True
     """L1, L7: a release frees exactly the tenure that it names."""
     vote_is_stored: bool = True

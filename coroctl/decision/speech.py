@@ -69,6 +69,7 @@ def compose(turn: Turn) -> News:
         claim.handed_to if claim.clean else NOBODY,
         files.settings.identity,
         files.lists[0].digest,
+        tuple(one.pairs() for one in files.lists[1:]),
         turn.duty.serving,
         turn.life.stopping,
         0,

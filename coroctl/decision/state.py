@@ -274,6 +274,7 @@ class Turn:
         "files",
         "heard",
         "life",
+        "lists",
         "now",
         "numbers",
         "peers",
@@ -306,6 +307,7 @@ class Turn:
         self.actions: list[Action] = []
         self.heard: dict[NodeId, News] = {}
         self.current: Identity | None = None
+        self.lists = self.files.lists
 
     def close(self) -> State:
         """The state after the step."""

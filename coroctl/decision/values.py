@@ -43,6 +43,10 @@ class Identity(NamedTuple):
         return f"{self.version}:{self.digest[:8]}"
 
 
+Weights = tuple[tuple[NodeId, int], ...]
+"""A voter list: nodes and votes, by node."""
+
+
 class Ballot(NamedTuple):
     """Order among proposals for the next configuration: the holder's term, its life in it (L15), its own count."""
 
@@ -121,10 +125,6 @@ def standing_of(reason: Reason | None) -> Standing:
     return Standing.COORDINATOR if reason in ONLY_COORDINATOR else Standing.NONE
 
 
-Weights = tuple[tuple[NodeId, int], ...]
-"""A voter list: nodes and votes, by node."""
-
-
 class Record(NamedTuple):
     """What must survive a power cut. Written whole, fsynced, with a checksum (the daemon's matter)."""
 
@@ -192,7 +192,9 @@ class News(NamedTuple):
     """In a planned hand-over, to whom; the manager has stopped."""
     identity: Identity
     voters_digest: int
-    """Of the voter list it counts majorities of."""
+    """Of the voter list it has loaded."""
+    former: tuple[Weights, ...]
+    """Former voter lists that still count for it (L16), so that they count for whoever needs its vote."""
     serving: bool
     """It holds the address and the manager runs."""
     stopping: bool

@@ -94,6 +94,8 @@ class Cluster:
         self.steps = 0
         self.torn = 0.5
         """How often a write in flight survives a crash."""
+        self.daemon_first = 0.5
+        """How often, after a whole node's thaw, the daemon runs before the guard does."""
         self.events: list[Line] = []
         self.keep_events = keep_events
         self.listeners: list[Callable[[Line], None]] = []
@@ -285,6 +287,7 @@ class Cluster:
         self.checker.loads(machine, identity, (), by_hand=True)
         machine.loaded = identity
         machine.deliver(ConfigurationLoaded(self.files[identity].settings))
+        self.joined(identity)
 
     def joined(self, identity: Identity) -> None:
         """A node that a file names for the first time is powered on, with that file."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl.decision.actions import CommitDeadMan, Do, Send, SetTicket, StageFile, Step, Store
 from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Stop, Uplink
 from coroctl.decision.messages import Verb
+from coroctl.decision.settings import Member
 from coroctl.model import NodeId
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.corosync import Mode
@@ -31,6 +32,7 @@ class Kind(Enum):
     FREEZE = "freeze"
     FREEZE_WITHIN = "freeze-within"
     FREEZE_ALL = "freeze-all"
+    FREEZE_ALL_WITHIN = "freeze-all-within"
     STATE_LOST = "state-lost"
     STATE_OLD = "state-old"
     ISOLATE = "isolate"
@@ -131,9 +133,16 @@ def freeze_all(cluster: Cluster, fault: Fault) -> None:
     cluster.machines[NodeId(fault.node)].freeze_all(fault.us)
 
 
+TRAPS = {
+    Kind.KILL_WITHIN: Trap.KILL,
+    Kind.FREEZE_WITHIN: Trap.FREEZE,
+    Kind.FREEZE_ALL_WITHIN: Trap.FREEZE_ALL,
+}
+
+
 def within(cluster: Cluster, fault: Fault) -> None:
     """Between two actions."""
-    trap = Trap.KILL if fault.kind is Kind.KILL_WITHIN else Trap.FREEZE
+    trap = TRAPS[fault.kind]
     count, point = int(fault.extra[0]), POINTS[str(fault.extra[1])]
     cluster.machines[NodeId(fault.node)].set_trap(trap, count, fault.us, point)
 
@@ -361,12 +370,13 @@ def ask(cluster: Cluster, fault: Fault) -> None:
 
 
 def by_hand(cluster: Cluster, fault: Fault) -> None:
-    """A file edited and loaded on one node: by how much its number is off, and who gets which priority."""
-    node, (raised, prio) = NodeId(fault.node), (int(one) for one in fault.extra)
+    """A file edited and loaded on one node: by how much its number is off, its own new priority, nodes to add."""
+    node, (raised, prio, *added) = NodeId(fault.node), (int(one) for one in fault.extra)
     machine = cluster.machines[node]
     settings = cluster.files[machine.loaded].settings
     version = settings.identity.version + raised
     members = tuple(one._replace(prio=prio) if one.node == node else one for one in settings.members)
+    members += tuple(Member(NodeId(one), 1) for one in added)
     settings = settings._replace(identity=settings.identity._replace(version=version), members=members)
     cluster.load_by_hand(node, settings, f"hand{node}")
 
@@ -378,6 +388,7 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.FREEZE: freeze,
     Kind.FREEZE_WITHIN: within,
     Kind.FREEZE_ALL: freeze_all,
+    Kind.FREEZE_ALL_WITHIN: within,
     Kind.STATE_LOST: state_lost,
     Kind.STATE_OLD: state_old,
     Kind.ISOLATE: isolate,

@@ -54,6 +54,7 @@ class Trap(Enum):
 
     FREEZE = "freeze"
     KILL = "kill"
+    FREEZE_ALL = "freeze all"
 
 
 class Machine:
@@ -174,8 +175,12 @@ class Machine:
             self.all_frozen = False
             self.thawed_at = self.cluster.timeline.now
             self.cluster.corosync.changed()
-            self.services.guard_again()
-            self.work()
+            # The daemon may be scheduled before the guard, or after it.
+            first, second = self.services.guard_again, self.work
+            if self.cluster.random.random() < self.cluster.daemon_first:
+                first, second = second, first
+            first()
+            second()
 
     def power_off(self) -> None:
         """Everything that is not on disk is gone."""
@@ -260,9 +265,12 @@ class Machine:
         if self.trap_in > 0:
             return False
         trap, self.trap = self.trap, None
-        self.cluster.note(self.node, f"{'frozen' if trap is Trap.FREEZE else 'killed'} before {brief(action)}")
+        done = "killed" if trap is Trap.KILL else "frozen"
+        self.cluster.note(self.node, f"{done} before {brief(action)}")
         if trap is Trap.FREEZE:
             self.freeze(self.trap_us)
+        elif trap is Trap.FREEZE_ALL:
+            self.freeze_all(self.trap_us)
         else:
             self.kill()
             self.cluster.timeline.after(self.trap_us, self.start)

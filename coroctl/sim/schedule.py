@@ -63,7 +63,9 @@ def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) 
     cluster.timeline.at(ALL_OVER, cluster.repair)
     cluster.run(END)
     if schedule.check_liveness:
-        cluster.checker.finally_good(SETTLED, 12 + 6 * sum(weight(fault) for fault in schedule.faults))
+        allowed = 12 + 6 * sum(weight(fault) for fault in schedule.faults)
+        # With failback the role may go home late: the next hand-over to the same node waits for 10 L (L13).
+        cluster.checker.finally_good(END if schedule.failback else SETTLED, allowed)
     result = Result(tuple(cluster.checker.violations), cluster.steps, len(cluster.checker.leases))
     return result, cluster
 
@@ -132,9 +134,9 @@ def plain(kind: Kind, longest: int = 10 * SECOND) -> Callable[[Random, int, int,
 
 def within(random: Random, at: int, node: int, _: int) -> list[Fault]:
     """A process stopped between two actions."""
-    kind = random.choice((Kind.FREEZE_WITHIN, Kind.FREEZE_WITHIN, Kind.KILL_WITHIN))
+    kind = random.choice((Kind.FREEZE_WITHIN, Kind.FREEZE_ALL_WITHIN, Kind.KILL_WITHIN))
     point = random.choice(("commit", "commit", "ticket", "step", "store", "send", "stage", "any"))
-    us = span(random, at) if kind is Kind.FREEZE_WITHIN else random.randint(50 * MS, 800 * MS)
+    us = span(random, at) if kind is not Kind.KILL_WITHIN else random.randint(50 * MS, 800 * MS)
     return [Fault(at, kind, node, us, (random.randint(1, 4), point))]
 
 
@@ -237,7 +239,7 @@ CHOICES: tuple[tuple[int, Callable[[Random, int, int, int], list[Fault]]], ...] 
     (1, all_restart),
     (6, plain(Kind.FREEZE, 15 * SECOND)),
     (10, within),
-    (3, plain(Kind.FREEZE_ALL)),
+    (6, plain(Kind.FREEZE_ALL)),
     (6, plain(Kind.ISOLATE)),
     (5, cut),
     (5, one_way),

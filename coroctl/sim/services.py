@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coroctl.sim.machine import Machine
 
 GUARD_US = 100 * MS
+RESTART_US = 200 * MS
 DURATIONS = {
     Step.ADD_ADDRESS: 1 * MS,
     Step.LOCK: 1 * MS,
@@ -195,6 +196,8 @@ class Services:
         machine.kernel.disarm()
         machine.kernel.address = False
         self.kill_manager()
+        machine.kill()
+        machine.cluster.timeline.after(RESTART_US, machine.start)
         machine.cluster.speech(machine)
 
     def guard_again(self) -> None:
