@@ -177,4 +177,5 @@ def released(turn: Turn) -> None:
         offer_from=claim.offer_from,
         offer_gap=claim.offer_gap,
     )
-    write_run(turn)
+    if turn.life.rules.release_after_storing:
+        write_run(turn)

@@ -125,18 +125,16 @@ def survey(turn: Turn) -> None:
         if peer.echoed >= floor and peer.last is not None and peer.echoed:
             found[node] = peer.last
             turn.wake_at(peer.echoed + turn.files.settings.lease_us + 1)
-    turn.current = current(turn)
     turn.lists = lists(turn)
+    turn.current = current(turn)
 
 
 def current(turn: Turn) -> Identity | None:
-    """The identity that voters of majority weight have loaded, as far as they are heard (section 2)."""
-    voters = turn.files.lists[0]
-    own = turn.files.settings.identity
-    weights = {own: voters.weights.get(turn.life.node, 0)}
+    """The identity that voters of majority weight (of every list) have loaded, as far as they are heard (section 2)."""
+    having = {turn.files.settings.identity: [turn.life.node]}
     for node, news in turn.heard.items():
-        weights[news.identity] = weights.get(news.identity, 0) + voters.weights.get(node, 0)
-    return next((one for one, weight in weights.items() if weight >= voters.majority), None)
+        having.setdefault(news.identity, []).append(node)
+    return next((one for one, nodes in having.items() if is_majority(turn, nodes)), None)
 
 
 def lists(turn: Turn) -> tuple[Voters, ...]:
@@ -183,16 +181,20 @@ def rank_of(turn: Turn, node: NodeId) -> Rank:
 def own_standing(turn: Turn) -> Standing:
     """A holder is judged by what concerns the address only: a claimant's other reasons do not push it out."""
     standing = standing_of(turn.world.reason)
-    if standing is Standing.NONE and turn.claim.office is Office.HOLDING:
+    if standing is Standing.NONE and turn.claim.office is Office.HOLDING and not turn.life.stopping:
         return Standing.MASTER
     return standing
 
 
 def best(turn: Turn, *, only_listed: bool) -> tuple[Rank, NodeId]:
-    """The best eligible node among this one and those heard; standing 0 (not eligible) ranks lowest."""
+    """The best eligible node among this one and those heard; standing 0 (not eligible) ranks lowest.
+
+    Of the others only who has what is the current configuration *here*: each node judges its own by its own list, and
+    a file that was loaded by hand may say that its few nodes are a majority.
+    """
     top = (rank_of(turn, turn.life.node), turn.life.node)
     for node, news in turn.heard.items():
-        if only_listed and node not in turn.world.members:
+        if news.identity != turn.current or (only_listed and node not in turn.world.members):
             continue
         top = max(top, (rank(node, news), node))
     return top

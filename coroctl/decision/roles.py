@@ -182,9 +182,8 @@ def decide_duty(turn: Turn) -> None:
 
 def successor(turn: Turn) -> NodeId:
     """The best of the others, if one is eligible."""
-    ranks = ((peers.rank(node, news), node) for node, news in turn.heard.items() if node in turn.world.members)
-    top, node = max(ranks, default=((0, 0, 0), NOBODY))
-    return node if top[0] else NOBODY
+    (standing, _, _), node = peers.best(turn, only_listed=True)
+    return node if standing and node != turn.life.node else NOBODY
 
 
 def serve(turn: Turn) -> None:
