@@ -12,7 +12,7 @@ Ordering rules (as etcd raft's Ready has them):
 4. SetTicket and CommitDeadMan are two calls into the kernel with a clock reading between them: Ticketed is taken in
    hand with a clock read after the kernel's success. They are never merged or retried by the shell.
 5. Do(DISARM) is Done only when the kernel has confirmed that element and tickets are gone.
-6. WriteRun is a write to tmpfs and needs no fsync. Its lease_until also arms the guard: something that is not this
+6. WriteRun is a write to tmpfs and needs no fsync. Its guard_until arms the guard: something that is not this
    process (it may be frozen) kills this process and the manager and drops the address if that moment passes by
    100 ms unrenewed. (0: no guard.)
 7. Wake replaces the former wake-up.

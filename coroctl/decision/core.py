@@ -193,6 +193,7 @@ def boot(start: Start) -> tuple[State, list[Action]]:
     if renews:
         resume(turn, start, record)
     else:
+        turn.duty = turn.duty._replace(guard_until=start.run.guard_until if start.run is not None else 0)
         steps.clean(turn, steps.CLEAN_UP)
     return conclude(turn)
 

@@ -107,7 +107,8 @@ def write_run(turn: Turn) -> None:
     claim, life, disk = turn.claim, turn.life, turn.disk
     lease_until = claim.lease_until() if claim.office is Office.HOLDING else 0
     vote = disk.durable.vote if disk.durable.vote == disk.wanted.vote else None
-    turn.do(WriteRun(Run(life.boot, disk.durable.counter, vote, claim.lease_us, lease_until)))
+    guard_until = lease_until or turn.duty.guard_until
+    turn.do(WriteRun(Run(life.boot, disk.durable.counter, vote, claim.lease_us, lease_until, guard_until)))
 
 
 def check_clock(turn: Turn) -> None:
@@ -123,9 +124,15 @@ def check_clock(turn: Turn) -> None:
 def lapse(turn: Turn, why: str) -> None:
     """The lease is lost: silence first, at once; the tenure is dead for ever (L5, L12)."""
     log(turn, Event.LEASE_LOST, why)
-    stop_counting(turn)
-    turn.duty = Duty(failures=turn.duty.failures, failed_until=turn.duty.failed_until, cleaning=turn.duty.cleaning)
+    duty = turn.duty
+    turn.duty = Duty(
+        failures=duty.failures,
+        failed_until=duty.failed_until,
+        cleaning=duty.cleaning,
+        guard_until=turn.claim.lease_until() or turn.claim.until,
+    )
     steps.clean(turn, steps.CLEAN_UP)
+    stop_counting(turn)
 
 
 def fail_claim(turn: Turn) -> None:
@@ -145,6 +152,13 @@ def stop_counting(turn: Turn) -> None:
     turn.claim = turn.claim._replace(office=Office.RELEASING, sent=0)
     turn.dead_man = DeadMan(turn.dead_man.ticket)
     if turn.life.rules.release_after_storing:
+        write_run(turn)
+
+
+def unguard(turn: Turn) -> None:
+    """The clean-up after a lost lease is confirmed: nothing is left that the guard would have to kill."""
+    if turn.duty.guard_until and not turn.duty.cleaning:
+        turn.duty = turn.duty._replace(guard_until=0)
         write_run(turn)
 
 

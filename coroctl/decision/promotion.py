@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision import steps
 from coroctl.decision.actions import Alarm, Event, Step
-from coroctl.decision.lease import holds, stop_counting
+from coroctl.decision.lease import holds, stop_counting, unguard
 from coroctl.decision.log import alarm, log, over
 from coroctl.decision.settings import SECOND
 from coroctl.decision.state import Duty
@@ -136,6 +136,7 @@ def finish(turn: Turn) -> None:
 def done(turn: Turn, number: int, step: Step) -> None:
     """A step has succeeded: log how long it took, and go on at once."""
     steps.cleaned(turn, step, number)
+    unguard(turn)
     duty = turn.duty
     if not number or number != duty.number:
         return

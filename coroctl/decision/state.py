@@ -172,6 +172,8 @@ class Duty(NamedTuple):
     cleaning_at: int = 0
     touched: bool = False
     """Address, manager or lock file may be here."""
+    guard_until: int = 0
+    """Of a lease that was lost, while its clean-up is under way (values.Run)."""
     release: bool = False
     """After the planned demotion the tenure is given up (else kept as coordinator)."""
 

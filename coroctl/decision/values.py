@@ -150,7 +150,11 @@ class Run(NamedTuple):
     lease_us: int
     """L of that tenure, if it is this node's own."""
     lease_until: int
-    """When this node's own lease ends; 0 if it holds none. A guard outside the daemon reads it too."""
+    """When this node's own lease ends; 0 if it holds none, or has begun to give it up."""
+    guard_until: int
+    """When something outside the daemon must kill it, the manager and the address, unless this is written anew; 0:
+    never. Not cleared by a lost lease, but by the confirmed end of the clean-up: the daemon may be frozen between.
+    """
 
 
 class Heartbeat(NamedTuple):

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from coroctl.decision import peers
 from coroctl.decision.actions import Event
 from coroctl.decision.log import log
-from coroctl.decision.values import NOBODY, Identity, News, Office, Record, Tenure
+from coroctl.decision.values import NOBODY, Identity, News, Office, Reason, Record, Standing, Tenure
 
 if TYPE_CHECKING:
+    from coroctl.decision.peers import Rank
     from coroctl.decision.state import Turn
     from coroctl.model import NodeId
 
@@ -115,11 +116,23 @@ def would(turn: Turn) -> NodeId:
     """Whom this node would grant a claim now: its pre-vote (L11), by the rules of the vote itself."""
     if turn.claim.office is not Office.VOTER:
         return NOBODY
-    (standing, _, _), node = peers.best(turn, only_listed=False)
-    if not standing or not free_for(turn, node):
+    top, node = peers.best(turn, only_listed=False)
+    if not top[0] or not free_for(turn, node) or waits_for_better(turn, top):
         return NOBODY
     identity = turn.files.settings.identity if node == turn.life.node else turn.heard[node].identity
     return node if is_current(turn, identity) else NOBODY
+
+
+def waits_for_better(turn: Turn, top: Rank) -> bool:
+    """At a cold start all nodes come within moments: the best is not passed over because its hold-off ends later.
+
+    Only while this voter knows of no lease at all, and not for longer than one more hold-off.
+    """
+    if turn.disk.wanted.vote is not None or turn.now >= turn.life.holdoff_until + turn.files.settings.holdoff_us:
+        return False
+    standing = Standing.MASTER.value
+    waiting = (node for node, news in turn.heard.items() if news.reason is Reason.HOLDOFF)
+    return any((standing, turn.heard[node].prio, -node) > top for node in waiting)
 
 
 def told_vote(turn: Turn) -> Tenure | None:

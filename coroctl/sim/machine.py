@@ -312,7 +312,7 @@ class Machine:
     def write_run(self, action: WriteRun) -> None:
         """tmpfs; the guard follows."""
         self.run = action.run
-        self.services.guard(action.run.lease_until)
+        self.services.guard(action.run.guard_until)
 
     def ticket(self, action: SetTicket) -> None:
         """Into the kernel, and the answer back."""

@@ -178,18 +178,18 @@ class Services:
             self.manager = False
             self.machine.cluster.note(self.machine.node, "the manager is gone")
 
-    def guard(self, lease_until: int) -> None:
-        """Look at /run again when its lease should have been renewed."""
-        self.guarded = lease_until
-        if lease_until:
+    def guard(self, until: int) -> None:
+        """Look at /run again when it should have been written anew."""
+        if until and until != self.guarded:
             machine = self.machine
-            moment = machine.clock.true(lease_until) + GUARD_US
-            machine.cluster.timeline.at(moment, self.check_guard, lease_until, machine.boots)
+            moment = machine.clock.true(until) + GUARD_US
+            machine.cluster.timeline.at(moment, self.check_guard, until, machine.boots)
+        self.guarded = until
 
-    def check_guard(self, lease_until: int, boots: int) -> None:
+    def check_guard(self, until: int, boots: int) -> None:
         """Nobody has renewed it: nothing of the master may stay."""
         machine = self.machine
-        if boots != machine.boots or not machine.powered or machine.all_frozen or self.guarded != lease_until:
+        if boots != machine.boots or not machine.powered or machine.all_frozen or self.guarded != until:
             return
         if self.manager or machine.kernel.address:
             machine.cluster.note(machine.node, "the guard removes the address and the manager")

@@ -11,7 +11,12 @@ from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.cluster import Cluster
 from coroctl.sim.schedule import Schedule, settings_of
 
-FIRST, SECOND_BEST = NodeId(1), NodeId(2)
+
+def holder(cluster: Cluster) -> NodeId:
+    """Who is master."""
+    found = cluster.holder()
+    assert found is not None
+    return found.node
 
 
 class Spread(NamedTuple):
@@ -56,7 +61,7 @@ def killed(seed: int, lease_ms: int, heartbeat_ms: int) -> int:
     """Power off of the master until the next one's address answers."""
     cluster = serving(seed, lease_ms, heartbeat_ms)
     moment = cluster.timeline.now
-    cluster.machines[FIRST].power_off()
+    cluster.machines[holder(cluster)].power_off()
     cluster.run(10 * SECOND)
     answers = (line.moment for line in cluster.events if line.moment > moment and line.text == "the address answers")
     return next(answers) - moment
@@ -66,7 +71,8 @@ def handed_over(seed: int, lease_ms: int, heartbeat_ms: int) -> int:
     """An operator promotes another node."""
     cluster = serving(seed, lease_ms, heartbeat_ms)
     moment = cluster.timeline.now
-    cluster.ask(FIRST, Verb.PROMOTE, SECOND_BEST)
+    first = holder(cluster)
+    cluster.ask(first, Verb.PROMOTE, NodeId(first % 3 + 1))
     cluster.run(10 * SECOND)
     return silence(cluster, moment)
 
