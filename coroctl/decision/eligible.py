@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CONNECTION_GRACE_US = 5 * SECOND
 """A corosync that was restarted at once is back, with a new membership, before this."""
+NOTED_US = 50_000
+"""How exactly the time of the last majority is kept."""
 SILENCE_US = 5 * SECOND
 """A majority unheard for P and this long is a lost quorum, whatever corosync says."""
 
@@ -52,7 +54,9 @@ def without_priority(turn: Turn) -> bool:
     return member is None or member.prio == 0
 
 
-CHECKS: tuple[tuple[Reason, Callable[[Turn], bool]], ...] = (
+Checks = tuple[tuple[Reason, "Callable[[Turn], bool]"], ...]
+
+LEASE_CHECKS: Checks = (
     (Reason.STARTING, lambda turn: not turn.life.told),
     (Reason.LEFTOVERS, lambda turn: bool(turn.duty.cleaning)),
     (Reason.UNTRUSTED, lambda turn: not turn.life.trusted),
@@ -65,26 +69,45 @@ CHECKS: tuple[tuple[Reason, Callable[[Turn], bool]], ...] = (
     (Reason.STALE, lambda turn: turn.current != turn.files.settings.identity),
     (Reason.BACKOFF, lambda turn: later(turn, turn.claim.backoff_until)),
     (Reason.HANDED_OVER, lambda turn: later(turn, turn.claim.handed_until)),
+)
+"""What bars the lease, and with it the address."""
+
+ADDRESS_CHECKS: Checks = (
     (Reason.SUSPENDED, suspended_by_operator),
     (Reason.PRIO_ZERO, without_priority),
     (Reason.UPLINK, lambda turn: not turn.world.carrier),
     (Reason.PING, lambda turn: not turn.world.ping),
     (Reason.PROMOTION_FAILED, lambda turn: later(turn, turn.duty.failed_until)),
 )
-"""In this order: first what bars the lease, then what bars only the address (values.ONLY_COORDINATOR)."""
+"""What bars only the address (values.ONLY_COORDINATOR). Judged apart: a holder is bound by these whatever else is so."""
+
+
+def first(turn: Turn, checks: Checks) -> Reason | None:
+    """The first that applies."""
+    for reason, applies in checks:
+        if applies(turn):
+            return reason
+    return None
 
 
 def judge(turn: Turn) -> None:
     """Find this node's reason, and its role as people read it."""
-    reason = next((reason for reason, applies in CHECKS if applies(turn)), None)
+    unfit = first(turn, ADDRESS_CHECKS)
+    reason = first(turn, LEASE_CHECKS) or unfit
     note_majority(turn)
-    role = role_of(turn)
-    if reason is not turn.world.reason or role is not turn.world.role:
-        before = turn.world.role
-        turn.world = turn.world._replace(reason=reason, role=role)
-        if role is not before:
-            log(turn, ROLE_EVENTS[role], reason)
+    role, world = role_of(turn), turn.world
+    if reason is not world.reason or role is not world.role or unfit is not world.unfit:
+        turn.world = world._replace(reason=reason, role=role, unfit=unfit)
+        if role is not world.role:
+            log(turn, ROLE_EVENTS[role], why_suspended(turn) if role is Role.SUSPENDED else reason)
     pause(turn)
+
+
+def why_suspended(turn: Turn) -> Reason:
+    """Which of the three it is."""
+    if suspended_by_operator(turn):
+        return Reason.SUSPENDED
+    return Reason.HEARS_TOO_FEW if quorate(turn) else Reason.NOT_QUORATE
 
 
 ROLE_EVENTS = {Role.MASTER: Event.MASTER, Role.SLAVE: Event.SLAVE, Role.SUSPENDED: Event.SUSPENDED}
@@ -94,7 +117,8 @@ def note_majority(turn: Turn) -> None:
     """Remember when a majority was last heard; who announced its stop is not missed."""
     stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
     if peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
-        turn.world = turn.world._replace(majority_at=turn.now)
+        if turn.now - turn.world.majority_at > NOTED_US:
+            turn.world = turn.world._replace(majority_at=turn.now)
 
 
 def quorum_lost(turn: Turn) -> bool:

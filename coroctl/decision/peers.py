@@ -180,10 +180,9 @@ def rank_of(turn: Turn, node: NodeId) -> Rank:
 
 def own_standing(turn: Turn) -> Standing:
     """A holder is judged by what concerns the address only: a claimant's other reasons do not push it out."""
-    standing = standing_of(turn.world.reason)
-    if standing is Standing.NONE and turn.claim.office is Office.HOLDING and not turn.life.stopping:
-        return Standing.MASTER
-    return standing
+    if turn.claim.office is Office.HOLDING and not turn.life.stopping:
+        return standing_of(turn.world.unfit)
+    return standing_of(turn.world.reason)
 
 
 def best(turn: Turn, *, only_listed: bool) -> tuple[Rank, NodeId]:

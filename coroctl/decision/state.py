@@ -62,6 +62,8 @@ class World(NamedTuple):
     """Machines were paused by us."""
     role: Role = Role.SLAVE
     reason: Reason | None = Reason.STARTING
+    unfit: Reason | None = None
+    """The part of `reason` that concerns the address: also known while something else bars the lease."""
 
 
 class Peer(NamedTuple):

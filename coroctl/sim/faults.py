@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.actions import CommitDeadMan, Do, Send, SetTicket, StageFile, Step, Store
+from coroctl.decision.actions import CommitDeadMan, Do, LoadFile, Send, SetTicket, StageFile, Step, Store
 from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Stop, Uplink
 from coroctl.decision.messages import Verb
 from coroctl.decision.settings import Member
@@ -82,6 +82,7 @@ POINTS: dict[str, type] = {
     "store": Store,
     "send": Send,
     "stage": StageFile,
+    "load": LoadFile,
     "any": object,
 }
 """Where a process can be stopped between two actions: before the n-th one of that type."""

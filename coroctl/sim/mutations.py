@@ -21,6 +21,7 @@ DIRECTED = {
     "release_after_storing": "rule-release-after-storing",
     "both_lists": "rule-both-lists",
     "start_holdoff": "rule-start-holdoff",
+    "staging": "rule-staging",
 }
 """The scenario that was written for a rule; `coroctl.sim` finds its folder where the tests are."""
 

@@ -196,8 +196,9 @@ class Services:
         machine.kernel.disarm()
         machine.kernel.address = False
         self.kill_manager()
-        machine.kill()
-        machine.cluster.timeline.after(RESTART_US, machine.start)
+        if machine.state is not None:
+            machine.kill()
+            machine.cluster.timeline.after(RESTART_US, machine.start)
         machine.cluster.speech(machine)
 
     def guard_again(self) -> None:
