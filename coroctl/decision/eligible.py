@@ -1,0 +1,144 @@
+"""Why this node is not eligible (L10, section 6): the first of the reasons below that applies, or none.
+
+Also when it counts as suspended. Only its own affairs are judged here; who is best is peers.best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coroctl.decision import peers
+from coroctl.decision.actions import Event, Step
+from coroctl.decision.log import log
+from coroctl.decision.settings import SECOND
+from coroctl.decision.steps import begin
+from coroctl.decision.values import Office, Reason
+from coroctl.model import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coroctl.decision.state import Turn
+
+CONNECTION_GRACE_US = 5 * SECOND
+"""A corosync that was restarted at once is back, with a new membership, before this."""
+NOTED_US = 50_000
+"""How exactly the time of the last majority is kept."""
+SILENCE_US = 5 * SECOND
+"""A majority unheard for P and this long is a lost quorum, whatever corosync says."""
+
+
+def later(turn: Turn, moment: int) -> bool:
+    """Whether a moment is still to come; if so, look again then."""
+    if moment > turn.now:
+        turn.wake_at(moment)
+        return True
+    return False
+
+
+def quorate(turn: Turn) -> bool:
+    """As corosync says, or said before the connection was lost a moment ago."""
+    world = turn.world
+    return world.quorate and (not world.gone_at or later(turn, world.gone_at + CONNECTION_GRACE_US))
+
+
+def suspended_by_operator(turn: Turn) -> bool:
+    """The mark in the configuration."""
+    member = turn.files.settings.member(turn.life.node)
+    return member is not None and member.suspended
+
+
+def without_priority(turn: Turn) -> bool:
+    """Priority 0, or not in the list at all."""
+    member = turn.files.settings.member(turn.life.node)
+    return member is None or member.prio == 0
+
+
+Checks = tuple[tuple[Reason, "Callable[[Turn], bool]"], ...]
+
+LEASE_CHECKS: Checks = (
+    (Reason.STARTING, lambda turn: not turn.life.told),
+    (Reason.LEFTOVERS, lambda turn: bool(turn.duty.cleaning)),
+    (Reason.UNTRUSTED, lambda turn: not turn.life.trusted),
+    (Reason.HOLDOFF, lambda turn: later(turn, turn.life.holdoff_until)),
+    (Reason.STOPPING, lambda turn: turn.life.stopping),
+    (Reason.NOT_QUORATE, lambda turn: not quorate(turn)),
+    (Reason.CONFLICT, lambda turn: turn.files.conflict is not None),
+    (Reason.DISK, lambda turn: turn.disk.retry_at > 0),
+    (Reason.HEARS_TOO_FEW, lambda turn: not peers.hears_majority(turn)),
+    (Reason.STALE, lambda turn: turn.current != turn.files.settings.identity),
+    (Reason.BACKOFF, lambda turn: later(turn, turn.claim.backoff_until)),
+    (Reason.HANDED_OVER, lambda turn: later(turn, turn.claim.handed_until)),
+)
+"""What bars the lease, and with it the address."""
+
+ADDRESS_CHECKS: Checks = (
+    (Reason.SUSPENDED, suspended_by_operator),
+    (Reason.PRIO_ZERO, without_priority),
+    (Reason.UPLINK, lambda turn: not turn.world.carrier),
+    (Reason.PING, lambda turn: not turn.world.ping),
+    (Reason.PROMOTION_FAILED, lambda turn: later(turn, turn.duty.failed_until)),
+)
+"""What bars only the address (values.ONLY_COORDINATOR). Judged apart: a holder is bound by these whatever else is so."""
+
+
+def first(turn: Turn, checks: Checks) -> Reason | None:
+    """The first that applies."""
+    for reason, applies in checks:
+        if applies(turn):
+            return reason
+    return None
+
+
+def judge(turn: Turn) -> None:
+    """Find this node's reason, and its role as people read it."""
+    unfit = first(turn, ADDRESS_CHECKS)
+    reason = first(turn, LEASE_CHECKS) or unfit
+    note_majority(turn)
+    role, world = role_of(turn), turn.world
+    if reason is not world.reason or role is not world.role or unfit is not world.unfit:
+        turn.world = world._replace(reason=reason, role=role, unfit=unfit)
+        if role is not world.role:
+            log(turn, ROLE_EVENTS[role], why_suspended(turn) if role is Role.SUSPENDED else reason)
+    pause(turn)
+
+
+def why_suspended(turn: Turn) -> Reason:
+    """Which of the three it is."""
+    if suspended_by_operator(turn):
+        return Reason.SUSPENDED
+    return Reason.HEARS_TOO_FEW if quorate(turn) else Reason.NOT_QUORATE
+
+
+ROLE_EVENTS = {Role.MASTER: Event.MASTER, Role.SLAVE: Event.SLAVE, Role.SUSPENDED: Event.SUSPENDED}
+
+
+def note_majority(turn: Turn) -> None:
+    """Remember when a majority was last heard; who announced its stop is not missed."""
+    stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
+    if peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
+        if turn.now - turn.world.majority_at > NOTED_US:
+            turn.world = turn.world._replace(majority_at=turn.now)
+
+
+def quorum_lost(turn: Turn) -> bool:
+    """corosync is not quorate here, or no majority was heard for P + 5 s (section 6)."""
+    silent_at = turn.world.majority_at + turn.files.settings.promise_us + SILENCE_US
+    return not quorate(turn) or not later(turn, silent_at)
+
+
+def role_of(turn: Turn) -> Role:
+    """Master from the moment that the sequence is through."""
+    if turn.claim.office is Office.HOLDING and turn.duty.serving:
+        return Role.MASTER
+    return Role.SUSPENDED if quorum_lost(turn) or suspended_by_operator(turn) else Role.SLAVE
+
+
+def pause(turn: Turn) -> None:
+    """Managed machines of a suspended node are paused; only those that were paused by us are resumed."""
+    if not turn.life.told:
+        return
+    wanted = turn.world.role is Role.SUSPENDED
+    if wanted != turn.world.paused:
+        turn.world = turn.world._replace(paused=wanted)
+        begin(turn, Step.PAUSE_MACHINES if wanted else Step.RESUME_MACHINES)

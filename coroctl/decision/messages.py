@@ -1,0 +1,57 @@
+"""Operators' requests and their answers, as daemons pass them on. Whoever says no says why."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from coroctl.decision.values import Identity, Tenure
+from coroctl.model import NodeId
+
+
+class Verb(Enum):
+    """What an operator may ask for."""
+
+    PRIORITY = "priority"
+    PROMOTE = "promote"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    NODE_ADD = "node add"
+    NODE_REMOVE = "node remove"
+
+
+class Edit(NamedTuple):
+    """One change of the configuration. `request` is empty for what the master does by itself."""
+
+    verb: Verb
+    node: NodeId
+    value: int = 0
+    request: str = ""
+
+
+class Request(NamedTuple):
+    """What was asked, and what its sender saw: it is refused if that has moved on."""
+
+    id: str
+    edit: Edit
+    origin: NodeId
+    term: int
+    identity: Identity
+    addressed: tuple[Tenure, int] | None = None
+    """The tenure and the incarnation of the holder that it was relayed to: no other one may answer it."""
+
+
+class Verdict(Enum):
+    """How a request ended. UNKNOWN: it may be in force or not; look."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Answer(NamedTuple):
+    """The end of a request."""
+
+    id: str
+    verdict: Verdict
+    why: str = ""

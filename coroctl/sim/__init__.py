@@ -1,0 +1,5 @@
+"""The core on virtual time: clusters to break in tests, in soak, and on the console. See cluster.py for the API."""
+
+from coroctl.sim.cluster import Cluster, Line, NodeView
+
+__all__ = ["Cluster", "Line", "NodeView"]

@@ -1,0 +1,97 @@
+"""``python -m coroctl.sim soak|replay|mutate|takeover|play``: the simulator from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from coroctl.decision.rules import RULES
+from coroctl.sim import mutations, scenario, schedule, takeover
+
+SCENARIOS = Path("tests/scenarios")
+
+
+def soak(args: argparse.Namespace) -> int:
+    """Random schedules for so many minutes, or so many of them."""
+    begun, seed, bad = time.monotonic(), args.seed, 0
+    end = begun + args.minutes * 60
+    while (seed < args.seed + args.count) if args.count else (time.monotonic() < end):
+        result, _ = schedule.run(schedule.draw(seed))
+        if result.violations:
+            bad += 1
+            print(f"seed {seed}: {result.violations[0]}")
+        seed += 1
+    took = time.monotonic() - begun
+    done = seed - args.seed
+    print(f"{done} schedules of 60 virtual seconds in {took:.0f} s ({60 * done / took:.0f} a minute), {bad} violated")
+    return 1 if bad else 0
+
+
+def replay(args: argparse.Namespace) -> int:
+    """One seed again, shrunk to what it takes, with its log."""
+    drawn = schedule.draw(args.seed)
+    result, _ = schedule.run(drawn)
+    promises = {violation.promise for violation in result.violations}
+
+    def fails(one: schedule.Schedule) -> bool:
+        return any(violation.promise in promises for violation in schedule.run(one)[0].violations)
+
+    if promises:
+        drawn = schedule.shrink(drawn, fails)
+    result, cluster = schedule.run(drawn, RULES, keep_events=True)
+    print("\n".join(scenario.rendered(line) for line in cluster.events))
+    print(drawn, *result.violations, sep="\n")
+    return 1 if result.violations else 0
+
+
+def mutate(args: argparse.Namespace) -> int:
+    """The table of mutations."""
+    rows = mutations.table(args.scenarios, chance=args.chance)
+    print(mutations.rendered(rows))
+    return 0 if all(caught for _, caught in rows) else 1
+
+
+def times(args: argparse.Namespace) -> int:
+    """Takeover times."""
+    print(*takeover.distributions(args.runs), sep="\n")
+    return 0
+
+
+def play(args: argparse.Namespace) -> int:
+    """A scenario's log."""
+    violations, log = scenario.play(scenario.parse(args.file.read_text(), str(args.file)))
+    print("\n".join(log))
+    return 1 if violations else 0
+
+
+def main() -> int:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(prog="python -m coroctl.sim")
+    verbs = parser.add_subparsers(required=True)
+    one = verbs.add_parser("soak")
+    one.add_argument("--minutes", type=float, default=1)
+    one.add_argument("--count", type=int, default=0)
+    one.add_argument("--seed", type=int, default=1_000_000)
+    one.set_defaults(run=soak)
+    one = verbs.add_parser("replay")
+    one.add_argument("seed", type=int)
+    one.set_defaults(run=replay)
+    one = verbs.add_parser("mutate")
+    one.add_argument("--chance", action="store_true")
+    one.add_argument("--scenarios", type=Path, default=SCENARIOS)
+    one.set_defaults(run=mutate)
+    one = verbs.add_parser("takeover")
+    one.add_argument("--runs", type=int, default=100)
+    one.set_defaults(run=times)
+    one = verbs.add_parser("play")
+    one.add_argument("file", type=Path)
+    one.set_defaults(run=play)
+    args = parser.parse_args()
+    code: int = args.run(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The promises of faults.md, watched after every step from outside the nodes: P1, P1b, P3, P4, P8, and liveness.
+
+An overlap of two speakers begins when somebody begins to speak, so that is the moment to look: no instant is missed,
+and nothing needs polling. A violation is kept, never raised: a run goes on and reports all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from coroctl.decision.messages import Answer, Verdict
+from coroctl.decision.values import Office
+
+if TYPE_CHECKING:
+    from coroctl.decision.state import State
+    from coroctl.decision.values import Identity, Tenure
+    from coroctl.model import NodeId
+    from coroctl.sim.cluster import Cluster
+    from coroctl.sim.machine import Machine
+
+AFTER_THAW_US = 700_000
+"""A thawed node's daemon or guard kills the manager within this; P1b is not promised without fencing before."""
+
+
+class Violation(NamedTuple):
+    """A promise that was broken, and when."""
+
+    promise: str
+    moment: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.promise} at {self.moment / 1e6:.6f}: {self.what}"
+
+
+class Checker:
+    """Sees everything that happens, and touches nothing."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.violations: list[Violation] = []
+        self.leases: list[tuple[int, Tenure]] = []
+        self.versions: dict[int, Identity] = {}
+        self.answers: dict[str, set[Verdict]] = {}
+        self.loaded: set[str] = set()
+        """Requests whose edit is in a file that some node has loaded."""
+
+    def violated(self, promise: str, what: str) -> None:
+        """Keep it."""
+        self.violations.append(Violation(promise, self.cluster.timeline.now, what))
+
+    def speaks(self, machine: Machine) -> None:
+        """P1: somebody begins to speak, or goes on; nobody else may."""
+        now = self.cluster.timeline.now
+        if not machine.kernel.speaks(now):
+            return
+        for other in self.cluster.machines.values():
+            if other is not machine and other.powered and other.kernel.speaks(now):
+                self.violated("P1", f"{machine.node} and {other.node} hold the address")
+
+    def manager_runs(self, machine: Machine) -> None:
+        """P1b, where no whole node is or just was frozen."""
+        for other in self.cluster.machines.values():
+            if other is not machine and other.powered and other.manager and not self.excused(other):
+                self.violated("P1b", f"the manager runs on {machine.node} and {other.node}")
+
+    def excused(self, machine: Machine) -> bool:
+        """Guaranteed without fencing except while a whole node is frozen."""
+        return machine.all_frozen or self.cluster.timeline.now < machine.thawed_at + AFTER_THAW_US
+
+    def acts(self, machine: Machine, state: State, what: str) -> None:
+        """P4: a suspended node holds nothing and starts nothing."""
+        member = state.files.settings.member(machine.node)
+        if member is not None and member.suspended:
+            self.violated("P4", f"{machine.node} is suspended, and begins: {what}")
+
+    def stepped(self, machine: Machine, before: State, after: State) -> None:
+        """P8: terms of successive leases strictly rise, no tenure occurs twice."""
+        claim = after.claim
+        if claim.office is not Office.HOLDING or not claim.sent or claim.tenure is None:
+            return
+        if before.claim.tenure == claim.tenure and before.claim.sent:
+            return
+        self.lease(claim.tenure, machine.node)
+
+    def lease(self, tenure: Tenure, node: NodeId) -> None:
+        """A lease begins, or is renewed after a restart."""
+        if self.leases and self.leases[-1][1] == tenure:
+            return
+        if any(one == tenure for _, one in self.leases):
+            self.violated("P8", f"tenure {tenure} occurs twice")
+        elif self.leases and tenure.term <= self.leases[-1][1].term:
+            self.violated("P8", f"{node} holds term {tenure.term} after term {self.leases[-1][1].term}")
+        self.leases.append((self.cluster.timeline.now, tenure))
+
+    def loads(self, machine: Machine, identity: Identity, requests: tuple[str, ...], *, by_hand: bool) -> None:
+        """P3 and row 30: no two files of one version; what was refused is in none."""
+        if by_hand:
+            return
+        known = self.versions.setdefault(identity.version, identity)
+        if known != identity:
+            self.violated("P3", f"{machine.node} loads {identity}, and {known} has that version")
+        for request in requests:
+            self.loaded.add(request)
+            if Verdict.REFUSED in self.answers.get(request, ()):
+                self.violated("P3", f"{request} was refused and is in {identity} on {machine.node}")
+
+    def answered(self, answer: Answer) -> None:
+        """An operator got an answer."""
+        self.answers.setdefault(answer.id, set()).add(answer.verdict)
+        if answer.verdict is Verdict.REFUSED and answer.id in self.loaded:
+            self.violated("P3", f"{answer.id} is refused and was loaded")
+        if answer.verdict is Verdict.OK and answer.id not in self.loaded:
+            self.violated("P3", f"{answer.id} is ok and no node has loaded it")
+
+    def finally_good(self, since: int, terms_allowed: int) -> None:
+        """Liveness: long after the last fault there is one holder, it serves, and nothing moves; and P3's "ok"."""
+        cluster = self.cluster
+        holders = [one for one in cluster.machines.values() if one.holds()]
+        if len(holders) != 1:
+            self.violated("liveness", f"{len(holders)} holders in the end: {cluster.summary()}")
+            return
+        holder = holders[0]
+        if cluster.could_serve() and not (holder.kernel.speaks(cluster.timeline.now) and holder.manager):
+            self.violated("liveness", f"{holder.node} holds and does not serve: {cluster.summary()}")
+        late = [str(tenure) for moment, tenure in self.leases if moment > since]
+        if late:
+            self.violated("liveness", f"the lease still moves: {' '.join(late)}")
+        if self.leases[-1][1].term > terms_allowed:
+            self.violated("liveness", f"term {self.leases[-1][1].term} after so few faults")
+        self.nothing_lost(holder)
+
+    def nothing_lost(self, holder: Machine) -> None:
+        """P3: what was answered ok is in the file that the holder has in the end."""
+        kept = self.cluster.files[holder.loaded].requests
+        for request, verdicts in self.answers.items():
+            if Verdict.OK in verdicts and request not in kept:
+                self.violated("P3", f"{request} was ok and is lost")

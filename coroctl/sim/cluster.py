@@ -1,0 +1,364 @@
+"""A simulated cluster: machines, network, corosync, configuration files, operators, and the checker over all.
+
+The API for whoever shows or drives one (tests, soak, the console):
+
+    cluster = Cluster(seed=1, nodes=3)
+    cluster.start()
+    cluster.run(10 * SECOND)            # virtual time
+    cluster.views()                     # a value a node: role, reason, term, lease, priority, members ...
+    cluster.machines[1].power_off()     # any fault; see faults.py for all of them as values
+    cluster.events                      # what has happened so far, one line each
+    cluster.checker.violations          # empty, or the core is wrong
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from coroctl.decision.events import Asked, ConfigurationLoaded, FileEdited, FileFailed, FileFetched
+from coroctl.decision.messages import Answer, Edit, Request, Verb
+from coroctl.decision.rules import RULES, Rules
+from coroctl.decision.settings import Member, Settings
+from coroctl.decision.values import Identity, Reason, Standing, Tenure, standing_of
+from coroctl.model import NodeId, Role
+from coroctl.sim.checker import Checker
+from coroctl.sim.clock import MS, SECOND, Clock, Timeline
+from coroctl.sim.corosync import Corosync, Mode
+from coroctl.sim.machine import Machine
+from coroctl.sim.network import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coroctl.decision.actions import EditFile, FetchFile, LoadFile, Log, Warn
+    from coroctl.decision.values import News
+
+CEILING = 1_000_000
+RELOAD_US = 24 * MS
+EDIT_US = 17 * MS
+PULL_US = 3 * MS
+
+
+class File(NamedTuple):
+    """A corosync.conf: what it says, and which requests' edits it contains."""
+
+    settings: Settings
+    requests: tuple[str, ...] = ()
+
+
+class Line(NamedTuple):
+    """Something that happened."""
+
+    moment: int
+    node: NodeId
+    text: str
+
+
+class NodeView(NamedTuple):
+    """What a front end shows of one node."""
+
+    node: NodeId
+    powered: bool
+    running: bool
+    role: Role | None
+    reason: Reason | None
+    term: int
+    tenure: Tenure | None
+    lease_left_us: int
+    prio: int
+    members: frozenset[NodeId]
+    quorate: bool
+    identity: Identity
+    speaks: bool
+    manager: bool
+
+
+class Cluster:
+    """See the module's text."""
+
+    def __init__(
+        self,
+        seed: int,
+        nodes: int = 3,
+        template: Settings | None = None,
+        rules: Rules = RULES,
+        prios: tuple[int, ...] = (),
+        *,
+        keep_events: bool = True,
+    ) -> None:
+        self.random = Random(seed)  # noqa: S311  (a schedule, not a secret)
+        self.timeline = Timeline()
+        self.network = Network(self.timeline, self.random)
+        self.rules = rules
+        self.steps = 0
+        self.torn = 0.5
+        """How often a write in flight survives a crash."""
+        self.daemon_first = 0.5
+        """How often, after a whole node's thaw, the daemon runs before the guard does."""
+        self.events: list[Line] = []
+        self.keep_events = keep_events
+        self.listeners: list[Callable[[Line], None]] = []
+        members = tuple(
+            Member(NodeId(number), prios[number - 1] if prios else 10 * (nodes - number + 1))
+            for number in range(1, nodes + 1)
+        )
+        first = Identity(1, "f0")
+        base = template or Settings(first, members)
+        self.template = base._replace(identity=first, members=members)
+        self.files: dict[Identity, File] = {first: File(self.template)}
+        self.made = 0
+        self.speaking: set[NodeId] = set()
+        self.machines: dict[NodeId, Machine] = {}
+        for member in members:
+            self.machines[member.node] = Machine(self, member.node, self.any_clock(), first)
+        self.corosync = Corosync(self)
+        self.checker = Checker(self)
+        self.checker.versions[1] = first
+        self.asked = 0
+
+    def any_clock(self) -> Clock:
+        """Started some time ago, and off by up to 0.5 %."""
+        return Clock(self.random.randrange(1, 1000) * SECOND, self.random.randrange(-5000, 5001))
+
+    def draw(self) -> int:
+        """A random number for an input."""
+        return int(self.random.random() * (1 << 53))
+
+    # Time
+
+    def start(self, *, spread_us: int = 50 * MS) -> None:
+        """Power is on, corosync has formed, every daemon starts."""
+        for node in self.machines:
+            self.corosync.views[node] = self.corosync.view(node)
+        for machine in self.machines.values():
+            self.timeline.after(int(self.random.random() * spread_us), machine.start)
+
+    def run(self, us: int) -> None:
+        """Let that much time pass."""
+        self.timeline.run(self.timeline.now + us)
+
+    def repair(self) -> None:
+        """Nothing is broken any more: what is off is on, what is stopped runs, everybody hears everybody."""
+        self.network.heal()
+        self.corosync.mode = Mode.HONEST
+        self.corosync.frozen.clear()
+        self.corosync.down.clear()
+        for machine in self.machines.values():
+            machine.trap = None
+            machine.disk.full = False
+            machine.disk.fsync_us = 2 * MS
+            machine.services.broken.clear()
+            machine.services.slow.clear()
+            machine.thaw(machine.life)
+            machine.thaw_all(machine.boots)
+            machine.power_on()
+            machine.start()
+        self.corosync.changed(graceful=True)
+
+    def run_until(self, condition: Callable[[], bool], limit_us: int) -> bool:
+        """Let time pass until something is so, looking every millisecond."""
+        end = self.timeline.now + limit_us
+        while not condition():
+            if self.timeline.now >= end:
+                return False
+            self.run(MS)
+        return True
+
+    # What there is to see
+
+    def listed(self) -> list[NodeId]:
+        """The nodes of the newest loaded file."""
+        newest = max((machine.loaded for machine in self.machines.values()), key=lambda one: one.version)
+        return [member.node for member in self.files[newest].settings.members]
+
+    def holder(self) -> Machine | None:
+        """Who counts on a valid lease."""
+        return next((machine for machine in self.machines.values() if machine.holds()), None)
+
+    def could_serve(self) -> bool:
+        """Whether somebody is eligible for the address."""
+        states = [machine.state for machine in self.machines.values() if machine.state is not None]
+        return any(standing_of(state.world.reason) is Standing.MASTER for state in states)
+
+    def views(self) -> list[NodeView]:
+        """One value a node."""
+        return [view_of(machine) for machine in self.machines.values()]
+
+    def summary(self) -> str:
+        """One line."""
+        return "; ".join(
+            f"{view.node} {view.role.value if view.role else 'down'} term {view.term} {view.identity}"
+            f" {view.reason.value if view.reason else 'eligible'}{' speaks' if view.speaks else ''}"
+            for view in self.views()
+        )
+
+    def note(self, node: NodeId, text: str) -> None:
+        """Something happened, at a node (0: to all)."""
+        if self.keep_events:
+            line = Line(self.timeline.now, node, text)
+            self.events.append(line)
+            for listener in self.listeners:
+                listener(line)
+
+    def logged(self, machine: Machine, action: Log) -> None:
+        """A line of a daemon's log."""
+        if self.keep_events:
+            took = f" ({action.took_us / 1000:.0f} ms)" if action.took_us else ""
+            detail = "" if action.detail is None else f" {words(action.detail)}"
+            self.note(machine.node, f"{action.event.value}{detail}{took}")
+
+    def warned(self, machine: Machine, action: Warn) -> None:
+        """An alarm of a daemon."""
+        self.note(machine.node, f"ALARM {action.alarm.value}{f': {action.detail}' if action.detail else ''}")
+
+    def speech(self, machine: Machine) -> None:
+        """Address, element or gate have changed somewhere: look who speaks."""
+        self.checker.speaks(machine)
+        speaks = machine.powered and machine.kernel.speaks(self.timeline.now)
+        if speaks != (machine.node in self.speaking):
+            (self.speaking.add if speaks else self.speaking.discard)(machine.node)
+            self.note(machine.node, "the address answers" if speaks else "the address is silent")
+
+    # Operators
+
+    def ask(self, at: NodeId, verb: Verb, node: NodeId, value: int = 0, request: str = "") -> str:
+        """An operator asks a node, having just looked at it; the answer comes to `answer`."""
+        self.asked += 1
+        name = request or f"r{self.asked}"
+        machine = self.machines[at]
+        if machine.state is None:
+            return name
+        settings = machine.state.files.settings
+        held = [news.tenure.term for news in heard(machine) if news.tenure is not None]
+        own = machine.state.claim.tenure
+        term = max([*held, own.term if own is not None else 0])
+        edit = Edit(verb, node, value)
+        self.note(at, f"asked: {verb.value} {node}{f' {value}' if value else ''} ({name})")
+        machine.deliver(Asked(Request(name, edit, at, term, settings.identity)))
+        return name
+
+    def answer(self, machine: Machine, answer: Answer) -> None:
+        """An operator reads it."""
+        self.checker.answered(answer)
+        why = f": {answer.why}" if answer.why else ""
+        self.note(machine.node, f"answered {answer.id} {answer.verdict.value}{why}")
+
+    # Files
+
+    def edit(self, machine: Machine, action: EditFile) -> None:
+        """The holder's editor."""
+        base = self.files[action.base]
+        settings = edited(base.settings, action.edit)
+        if settings is None:
+            machine.later(EDIT_US, FileFailed(action.number, "the edit is not possible"))
+            return
+        self.made += 1
+        identity = Identity(action.base.version + 1, f"f{self.made}")
+        request = (action.edit.request,) if action.edit.request else ()
+        self.files[identity] = File(settings._replace(identity=identity), base.requests + request)
+        machine.later(EDIT_US, FileEdited(action.number, identity, self.files[identity].settings))
+
+    def fetch(self, machine: Machine, action: FetchFile) -> None:
+        """A TCP pull: both directions, and a daemon that answers."""
+        self.timeline.after(PULL_US, self.pulled, machine, machine.life, action)
+
+    def pulled(self, machine: Machine, life: int, action: FetchFile) -> None:
+        """It is here, or the connection timed out."""
+        source = self.machines.get(action.source)
+        whole = self.corosync.linked(machine.node, action.source)
+        if source is not None and source.state is not None and not source.frozen and not source.all_frozen and whole:
+            machine.tell(life, FileFetched(action.number, action.identity))
+        else:
+            self.timeline.after(SECOND, machine.tell, life, FileFailed(action.number, "no answer"))
+
+    def load(self, machine: Machine, action: LoadFile) -> None:
+        """Rename (it is in place from here on), then reload."""
+        self.checker.loads(machine, action.identity, self.files[action.identity].requests, by_hand=False)
+        machine.loaded = action.identity
+        machine.later(RELOAD_US, ConfigurationLoaded(self.files[action.identity].settings))
+        self.joined(action.identity)
+
+    def load_by_hand(self, node: NodeId, settings: Settings, digest: str) -> None:
+        """Somebody edits the file on one node and reloads."""
+        machine = self.machines[node]
+        identity = settings.identity._replace(digest=digest)
+        self.files[identity] = File(settings._replace(identity=identity), self.files[machine.loaded].requests)
+        self.checker.loads(machine, identity, (), by_hand=True)
+        machine.loaded = identity
+        machine.deliver(ConfigurationLoaded(self.files[identity].settings))
+        self.joined(identity)
+
+    def joined(self, identity: Identity) -> None:
+        """A node that a file names for the first time is powered on, with that file."""
+        for member in self.files[identity].settings.members:
+            if member.node not in self.machines:
+                self.machines[member.node] = Machine(self, member.node, self.any_clock(), identity)
+                self.corosync.changed(graceful=True)
+                self.timeline.after(SECOND, self.machines[member.node].start)
+
+
+def heard(machine: Machine) -> list[News]:
+    """What the node's daemon knows of the others."""
+    assert machine.state is not None
+    return [peer.last for peer in machine.state.peers.values() if peer.last is not None]
+
+
+def view_of(machine: Machine) -> NodeView:
+    """What a front end shows of one node."""
+    cluster, state = machine.cluster, machine.state
+    now = cluster.timeline.now
+    settings = cluster.files[machine.loaded].settings
+    member = settings.member(machine.node)
+    lease = state.claim.lease_until() - machine.clock.read(now) if state is not None else 0
+    return NodeView(
+        machine.node,
+        machine.powered,
+        state is not None and not machine.frozen and not machine.all_frozen,
+        state.world.role if state is not None else None,
+        state.world.reason if state is not None else None,
+        state.ballots.term if state is not None else 0,
+        state.claim.tenure if state is not None else None,
+        max(0, lease),
+        member.prio if member is not None else 0,
+        state.world.members if state is not None else frozenset(),
+        state.world.quorate if state is not None else False,
+        machine.loaded,
+        machine.powered and machine.kernel.speaks(now),
+        machine.manager,
+    )
+
+
+def edited(settings: Settings, edit: Edit) -> Settings | None:
+    """The values after an edit; None if it makes no sense."""
+    members = settings.members
+    row = settings.member(edit.node)
+    if edit.verb is Verb.NODE_ADD:
+        return settings._replace(members=(*members, Member(edit.node, edit.value))) if row is None else None
+    if row is None:
+        return None
+    if edit.verb is Verb.NODE_REMOVE:
+        rest = tuple(one for one in members if one.node != edit.node)
+        return settings._replace(members=rest) if rest else None
+    match edit.verb:
+        case Verb.PRIORITY | Verb.PROMOTE:
+            changed = row._replace(prio=edit.value)
+        case Verb.SUSPEND | Verb.RESUME:
+            changed = row._replace(suspended=edit.verb is Verb.SUSPEND)
+    members = tuple(changed if one.node == edit.node else one for one in members)
+    return settings._replace(members=renumbered(members) if changed.prio > CEILING else members)
+
+
+def renumbered(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    """At the ceiling all become 10, 20, 30 ... in their order; 0 stays 0."""
+    order = sorted((one for one in members if one.prio), key=lambda one: (one.prio, -one.node))
+    new = {one.node: 10 * (place + 1) for place, one in enumerate(order)}
+    return tuple(one._replace(prio=new.get(one.node, 0)) for one in members)
+
+
+def words(detail: object) -> str:
+    """A detail of a log line."""
+    value = getattr(detail, "value", detail)
+    if isinstance(detail, tuple) and hasattr(detail, "ballot"):
+        return str(getattr(detail, "identity", None) or "nothing")
+    return str(value)

@@ -1,0 +1,406 @@
+"""One simulated node: its power, clock, kernel, disk, manager, and the daemon's process that runs the real core.
+
+The process can be frozen or killed anywhere, also between two actions of one step: actions that were decided and not
+carried out wait in `pending`, and the clock is checked before each, exactly as actions.py asks of the daemon.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from coroctl.decision.actions import (
+    CommitDeadMan,
+    Do,
+    EditFile,
+    FetchFile,
+    LoadFile,
+    Log,
+    Relay,
+    Reply,
+    Send,
+    SetTicket,
+    StageFile,
+    Store,
+    Wake,
+    Warn,
+    WriteRun,
+)
+from coroctl.decision.core import Start, boot, step
+from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, Heard, Input, Relayed, Tick, Ticketed
+from coroctl.decision.lease import holds
+from coroctl.decision.state import Turn
+from coroctl.decision.values import Heartbeat, Office, Run
+from coroctl.sim.clock import MS, SECOND, Clock
+from coroctl.sim.kernel import Kernel
+from coroctl.sim.services import Disk, Services
+
+if TYPE_CHECKING:
+    from coroctl.decision.actions import Action
+    from coroctl.decision.events import Event
+    from coroctl.decision.state import State
+    from coroctl.decision.values import Identity
+    from coroctl.model import NodeId
+    from coroctl.sim.cluster import Cluster
+
+TICKET_US = 100 * MS
+NETLINK_US = 200
+SOCKET_BUFFER = 400
+
+
+class Trap(Enum):
+    """What happens when the process reaches a counted point between two actions."""
+
+    FREEZE = "freeze"
+    KILL = "kill"
+    FREEZE_ALL = "freeze all"
+
+
+class Machine:
+    """A node."""
+
+    def __init__(self, cluster: Cluster, node: NodeId, clock: Clock, loaded: Identity) -> None:
+        self.cluster = cluster
+        self.node = node
+        self.clock = clock
+        self.boots = 1
+        self.powered = True
+        self.kernel = Kernel()
+        self.disk = Disk(self)
+        self.services = Services(self)
+        self.run: Run | None = None
+        self.loaded = loaded
+        self.state: State | None = None
+        self.life = 0
+        """Counts processes: what was asked by a dead one is answered to nobody."""
+        self.frozen = False
+        self.all_frozen = False
+        self.thawed_at = -10 * SECOND
+        self.inbox: deque[Event] = deque()
+        self.pending: deque[Action] = deque()
+        self.trap: Trap | None = None
+        self.trap_in = 0
+        self.trap_us = 0
+        self.trap_on: type | None = None
+        self.wake = 0
+
+    # What others read
+
+    @property
+    def manager(self) -> bool:
+        """Whether the manager's processes exist here."""
+        return self.services.manager
+
+    def holds(self) -> bool:
+        """Whether the daemon here counts on a valid lease now."""
+        if self.state is None or not self.powered or self.frozen or self.all_frozen:
+            return False
+        return holds(Turn(self.state, self.clock.read(self.cluster.timeline.now), 0))
+
+    def office(self) -> Office | None:
+        """Of a living daemon."""
+        return self.state.claim.office if self.state is not None else None
+
+    # Process
+
+    def start(self) -> None:
+        """systemd starts the daemon; a no-op where it runs or cannot."""
+        if self.state is not None or not self.powered or self.all_frozen:
+            return
+        cluster = self.cluster
+        self.life += 1
+        view = cluster.corosync.views.get(self.node)
+        gone = self.node in cluster.corosync.down or self.node in cluster.corosync.frozen
+        serving = self.kernel.address and (self.services.manager or not cluster.template.service)
+        now = self.clock.read(cluster.timeline.now)
+        self.state, actions = boot(
+            Start(
+                self.node,
+                self.boots,
+                cluster.files[self.loaded].settings,
+                now,
+                cluster.draw(),
+                self.disk.record,
+                self.run,
+                view.members if view and not gone else frozenset(),
+                bool(view and view.quorate and not gone),
+                serving,
+                self.disk.staged,
+                cluster.rules,
+            ),
+        )
+        self.pending.extend(actions)
+        self.work()
+
+    def kill(self) -> None:
+        """kill -9. What was decided and not done is never done."""
+        if self.state is None:
+            return
+        self.state = None
+        self.life += 1
+        self.frozen = False
+        self.inbox.clear()
+        self.pending.clear()
+        self.trap = None
+        self.disk.interrupted()
+
+    def exit(self) -> None:
+        """The daemon has ended cleanly. It is not started again by itself."""
+        self.cluster.note(self.node, "the daemon has ended")
+        self.kill()
+
+    def freeze(self, us: int) -> None:
+        """SIGSTOP, and SIGCONT later."""
+        if self.state is not None and not self.frozen:
+            self.frozen = True
+            self.cluster.timeline.after(us, self.thaw, self.life)
+
+    def thaw(self, life: int) -> None:
+        """SIGCONT."""
+        if self.life == life and self.frozen:
+            self.frozen = False
+            self.work()
+
+    def freeze_all(self, us: int) -> None:
+        """Every process of the node, the manager's and corosync's too; the kernel goes on."""
+        if self.powered and not self.all_frozen:
+            self.all_frozen = True
+            self.cluster.corosync.changed()
+            self.cluster.timeline.after(us, self.thaw_all, self.boots)
+
+    def thaw_all(self, boots: int) -> None:
+        """All go on, in whatever order."""
+        if self.boots == boots and self.all_frozen:
+            self.all_frozen = False
+            self.thawed_at = self.cluster.timeline.now
+            self.cluster.corosync.changed()
+            # The daemon may be scheduled before the guard, or after it.
+            first, second = self.services.guard_again, self.work
+            if self.cluster.random.random() < self.cluster.daemon_first:
+                first, second = second, first
+            first()
+            second()
+
+    def power_off(self) -> None:
+        """Everything that is not on disk is gone."""
+        if not self.powered:
+            return
+        self.kill()
+        self.powered = self.all_frozen = False
+        self.kernel = Kernel()
+        self.services.power_off()
+        self.run = None
+        self.cluster.corosync.changed()
+
+    def power_on(self) -> None:
+        """Another boot of the same disk."""
+        if self.powered:
+            return
+        self.powered = True
+        self.boots += 1
+        self.cluster.corosync.views.pop(self.node, None)
+        self.cluster.corosync.changed(graceful=True)
+        self.cluster.timeline.after(SECOND, self.start)
+
+    def set_trap(self, trap: Trap, count: int, us: int, on: type | None = None) -> None:
+        """Freeze or kill between two actions: after `count` more of them, before the next (of that type, if given)."""
+        self.trap, self.trap_in, self.trap_us, self.trap_on = trap, count, us, on
+
+    # Work
+
+    def deliver(self, event: Event) -> None:
+        """Something happens that the daemon will see, once it runs."""
+        if self.state is None:
+            return
+        if self.frozen or self.all_frozen or self.pending:
+            if len(self.inbox) < SOCKET_BUFFER or type(event) is not Heard:
+                self.inbox.append(event)
+            return
+        self.take(event)
+        if self.inbox:
+            self.work()
+
+    def later(self, delay: int, event: Event) -> None:
+        """An effect's end, told to the process that asked."""
+        self.cluster.timeline.after(delay, self.tell, self.life, event)
+
+    def tell(self, life: int, event: Event) -> None:
+        """Unless it has died meanwhile."""
+        if life == self.life:
+            self.deliver(event)
+
+    def work(self) -> None:
+        """What was left over, then what has arrived, as far as it goes."""
+        self.carry_out()
+        while self.inbox and not self.pending and not self.frozen and not self.all_frozen and self.state is not None:
+            self.take(self.inbox.popleft())
+
+    def take(self, event: Event) -> None:
+        """One step of the core."""
+        before = self.state
+        assert before is not None
+        cluster = self.cluster
+        given = Input(self.clock.read(cluster.timeline.now), cluster.draw(), event)
+        self.state, actions = step(before, given)
+        cluster.steps += 1
+        cluster.checker.stepped(self, before, self.state)
+        self.pending.extend(actions)
+        self.carry_out()
+
+    def carry_out(self) -> None:
+        """The actions, in their order; the process may stop between any two."""
+        pending = self.pending
+        while pending and not self.frozen and not self.all_frozen and self.state is not None:
+            if self.trap is not None and self.trapped(pending[0]):
+                continue
+            action = pending.popleft()
+            PERFORM[type(action)](self, action)
+
+    def trapped(self, action: Action) -> bool:
+        """Whether the process stops here."""
+        if self.trap_on is not None and not isinstance(action, self.trap_on):
+            return False
+        self.trap_in -= 1
+        if self.trap_in > 0:
+            return False
+        trap, self.trap = self.trap, None
+        done = "killed" if trap is Trap.KILL else "frozen"
+        self.cluster.note(self.node, f"{done} before {brief(action)}")
+        if trap is Trap.FREEZE:
+            self.freeze(self.trap_us)
+        elif trap is Trap.FREEZE_ALL:
+            self.freeze_all(self.trap_us)
+        else:
+            self.kill()
+            self.cluster.timeline.after(self.trap_us, self.start)
+        return True
+
+    def expired(self, before: int) -> bool:
+        """Rule 2 of actions.py: the clock is checked before every action."""
+        return bool(before) and self.clock.read(self.cluster.timeline.now) >= before
+
+    # Effects
+
+    def send(self, action: Send) -> None:
+        """To every configured node."""
+        heartbeat = action.heartbeat
+        cluster = self.cluster
+        for node, machine in cluster.machines.items():
+            if node != self.node:
+                cluster.network.send(self.node, node, machine.hear, heartbeat)
+
+    def hear(self, heartbeat: Heartbeat) -> None:
+        """A datagram has arrived."""
+        if self.state is not None:
+            self.deliver(Heard(heartbeat))
+
+    def set_wake(self, action: Wake) -> None:
+        """One timer."""
+        if action.at == self.wake:
+            return
+        self.wake = action.at
+        if action.at < 1 << 61:
+            self.cluster.timeline.at(self.clock.true(action.at), self.ring, action.at, self.life)
+
+    def ring(self, at: int, life: int) -> None:
+        """Unless it was set anew meanwhile."""
+        if at == self.wake and life == self.life:
+            self.wake = 0
+            self.deliver(Tick())
+
+    def write_run(self, action: WriteRun) -> None:
+        """tmpfs; the guard follows."""
+        self.run = action.run
+        self.services.guard(action.run.guard_until)
+
+    def ticket(self, action: SetTicket) -> None:
+        """Into the kernel, and the answer back."""
+        if self.expired(action.before):
+            return
+        now = self.cluster.timeline.now
+        self.kernel.set_ticket(action.ticket, now + self.clock.lasts(TICKET_US))
+        self.later(NETLINK_US, Ticketed(action.ticket))
+
+    def commit(self, action: CommitDeadMan) -> None:
+        """One transaction. Without the ticket (mutation) the clock is not checked either: that is what it is for."""
+        now = self.cluster.timeline.now
+        expires = now + self.clock.lasts(action.remaining_us)
+        if self.kernel.commit(action.ticket, now, expires, checked=action.checked):
+            self.cluster.speech(self)
+            self.cluster.timeline.at(expires, self.cluster.speech, self)
+            self.later(NETLINK_US, DeadManCommitted(action.ticket))
+        else:
+            self.later(NETLINK_US, DeadManRefused(action.ticket))
+
+    def do(self, action: Do) -> None:
+        """A step of a sequence."""
+        if not self.expired(action.before):
+            self.services.begin(action)
+
+    def store(self, action: Store) -> None:
+        """Write and fsync."""
+        self.disk.store(action.number, action.record)
+
+    def stage(self, action: StageFile) -> None:
+        """Write beside, fsync."""
+        self.disk.stage(action.number, action.staged)
+
+    def edit(self, action: EditFile) -> None:
+        """The file system's matter is the cluster's: a file is known by its identity."""
+        self.cluster.edit(self, action)
+
+    def fetch(self, action: FetchFile) -> None:
+        """From another node."""
+        self.cluster.fetch(self, action)
+
+    def load(self, action: LoadFile) -> None:
+        """Rename, reload."""
+        self.cluster.load(self, action)
+
+    def relay(self, action: Relay) -> None:
+        """To another daemon; may be lost like any datagram."""
+        target = self.cluster.machines.get(action.to)
+        if target is not None:
+            self.cluster.network.send(self.node, action.to, target.deliver, Relayed(self.node, action.request))
+
+    def reply(self, action: Reply) -> None:
+        """To the operator here, or to the daemon that was asked."""
+        if action.to == self.node:
+            self.cluster.answer(self, action.answer)
+            return
+        target = self.cluster.machines.get(action.to)
+        if target is not None:
+            self.cluster.network.send(self.node, action.to, target.deliver, Answered(action.answer))
+
+    def log(self, action: Log) -> None:
+        """One line."""
+        self.cluster.logged(self, action)
+
+    def warn(self, action: Warn) -> None:
+        """One alarm."""
+        self.cluster.warned(self, action)
+
+
+PERFORM = {
+    Send: Machine.send,
+    Store: Machine.store,
+    WriteRun: Machine.write_run,
+    SetTicket: Machine.ticket,
+    CommitDeadMan: Machine.commit,
+    Do: Machine.do,
+    EditFile: Machine.edit,
+    FetchFile: Machine.fetch,
+    StageFile: Machine.stage,
+    LoadFile: Machine.load,
+    Relay: Machine.relay,
+    Reply: Machine.reply,
+    Log: Machine.log,
+    Warn: Machine.warn,
+    Wake: Machine.set_wake,
+}
+
+
+def brief(action: Action) -> str:
+    """An action as people name it."""
+    return action.step.value if isinstance(action, Do) else type(action).__name__
