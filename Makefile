@@ -62,7 +62,7 @@ soak: packages-test venv ## the long tests: many nodes, long freezes, repetition
 screenshots: packages-screenshots venv ## pictures for the README, taken from a running lab
 	$(SUDO) $(BIN)/python -m tests.screenshots
 
-recording: packages-lab venv ## record anew what the simulated demo plays
+recording: packages-lab venv ## record anew what the console's tests show
 	$(SUDO) $(BIN)/python -m tests.record
 
 clean: ## remove what make made here

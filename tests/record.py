@@ -1,4 +1,4 @@
-"""``make recording``: records what ``coroctl demo --simulated`` plays, on a real lab whose first master dies.
+"""``make recording``: records what the tests of the console show, on a real lab whose first node dies.
 
 There is no corolistener yet, so the roles are acted afterwards; everything else is what corosync said.
 """
@@ -22,7 +22,7 @@ from coroctl.sources.schema import from_json, to_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TARGET = Path(__file__).parents[1] / "coroctl/sources/recordings/failover.jsonl"
+TARGET = Path(__file__).parent / "data/failover.jsonl"
 OBSERVER = "node3"
 EVERY_S = 2.0
 HAND_BACK = NodeId(1)

@@ -1,6 +1,6 @@
 """``coroctl demo``: a real three-node cluster on this machine, seen from its first node, to be broken.
 
-Without root or systemd-nspawn it says so and plays a recorded failover instead.
+Without root or systemd-nspawn it says so and shows a simulated cluster instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAME = "demo"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Which cluster, and for how long where there is nobody to end it."""
-    parser.add_argument("--simulated", action="store_true", help="play a recorded failover; needs nothing but Python")
+    parser.add_argument("--simulated", action="store_true", help="a simulated cluster; needs nothing but Python")
     parser.add_argument("--seconds", type=float, metavar="S", help="without a terminal: end after S seconds")
 
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             lab.check_host()
         except LabError as error:
-            print(f"coroctl: {error}\nPlaying a recorded failover instead.", file=sys.stderr)
+            print(f"coroctl: {error}\nShowing a simulated cluster instead.", file=sys.stderr)
         else:
             return _real(args.seconds)
     return _simulated()
@@ -46,15 +46,14 @@ def run(args: argparse.Namespace) -> int:
 def _simulated() -> int:
     from coroctl.cli.listing import lines
     from coroctl.sources.logs import LogFollower, choose_log
-    from coroctl.sources.simulated import Player, recording
+    from coroctl.sources.simulated import Simulated, still
     from coroctl.tui.app import Console
 
-    moments = recording()
     if not is_terminal():
-        print("\n".join(lines(moments[0].snapshot)))
+        print("\n".join(lines(still())))
         return 0
-    notice = "a recorded failover, played in a loop: no real cluster, and the log is this machine's"
-    console = Console(Player(moments), LogFollower(choose_log()), [notice])
+    notice = "a simulated cluster, run by the daemons' own decision code; the log below is this machine's"
+    console = Console(Simulated(), LogFollower(choose_log()), [notice])
     console.run()
     return console.return_code or 0
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.model import Snapshot
+    from coroctl.sources.changes import Change
 
 
 class Update(NamedTuple):
@@ -16,6 +17,8 @@ class Update(NamedTuple):
     snapshot: Snapshot
     at: float
     """time.monotonic(), seconds: when its source last spoke. The data's age is counted from here."""
+    notes: tuple[Change, ...] = ()
+    """What the source itself has to tell, beyond what two snapshots show when compared."""
 
 
 class Feed(Protocol):

@@ -1,56 +1,99 @@
-"""A recorded scenario played as a feed, in a loop: for people without a cluster, and for pictures.
+"""The daemons' own decision code on a simulated cluster, as a feed: for people without a cluster.
 
-The recording was made on a real lab (``make recording``); only the roles in it are acted, by the
-rule that the largest priority among the joined nodes is the master.
+Runs ``coroctl.sim`` at the pace of the clock and acts a story out, again and again. Roles, terms and
+configuration are what the core decided; corosync, network and machines are the simulator's.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from importlib.resources import files
-from itertools import cycle
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.model import Source
+from coroctl.decision.messages import Verb
+from coroctl.model import Availability, Gap, Node, NodeId, NodeStatus, Quorum, Snapshot, Source
+from coroctl.sim.clock import MS, SECOND
+from coroctl.sim.cluster import Cluster
+from coroctl.sources.changes import Change, Level
 from coroctl.sources.feed import Update
-from coroctl.sources.schema import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from coroctl.model import Snapshot
+    from coroctl.sim.cluster import Line, NodeView
 
-FAILOVER = "failover.jsonl"
+PRIOS = (100, 40, 10)
+WARM_UP_S = 10
+"""Virtual seconds that have passed when the show begins: a master is in office."""
+STEP_S = 0.05
+
+_TELLING = ("the address", "the manager", "suspended", "claimed", "lease-lost", "given-up", "asked", "answered")
+"""Beginnings of the lines that a watcher wants to see; the rest is for the log of a scenario."""
 
 
-class Moment(NamedTuple):
-    """A snapshot and its time in the recording, seconds from the beginning."""
+class Act(NamedTuple):
+    """Something that happens, seconds after the beginning of the story."""
 
     at: float
-    snapshot: Snapshot
+    text: str
+    happens: Callable[[Cluster], None]
 
 
-def recording(name: str = FAILOVER) -> tuple[Moment, ...]:
-    """A recording that comes with the package, in order of time."""
-    lines = files("coroctl.sources").joinpath("recordings", name).read_text("utf-8").splitlines()
-    stored = (json.loads(line) for line in lines)
-    return tuple(Moment(line["at"], from_json(line["snapshot"])._replace(source=Source.SIMULATION)) for line in stored)
+def power_off(cluster: Cluster) -> None:
+    """The master's."""
+    holder = cluster.holder()
+    if holder is not None:
+        holder.power_off()
 
 
-class Player:
-    """A feed that plays a recording again and again, in its own time."""
+def repair(cluster: Cluster) -> None:
+    """Power and cables for everybody."""
+    cluster.network.heal()
+    for machine in cluster.machines.values():
+        machine.power_on()
+    cluster.corosync.changed(graceful=True)
 
-    def __init__(self, moments: tuple[Moment, ...]) -> None:
-        self._moments = moments
+
+def isolate(cluster: Cluster) -> None:
+    """The master, silently: it has to notice by itself."""
+    holder = cluster.holder()
+    if holder is None:
+        return
+    for other in cluster.machines:
+        if other != holder.node:
+            cluster.network.cut(holder.node, other, on=True)
+            cluster.network.cut(other, holder.node, on=True)
+    cluster.corosync.changed()
+
+
+def promote(cluster: Cluster) -> None:
+    """An operator wants the node with the lowest id back in office."""
+    first = min(cluster.machines)
+    cluster.ask(first, Verb.PROMOTE, first)
+
+
+STORY = (
+    Act(15, "(story) the master's power fails", power_off),
+    Act(35, "(story) its power is back", repair),
+    Act(55, "(story) the master is cut off from the others", isolate),
+    Act(75, "(story) the cut heals", repair),
+    Act(90, "(story) an operator promotes node1", promote),
+)
+ENCORE_S = 110
+
+
+class Simulated:
+    """A feed of a simulated cluster, seen by whichever node runs."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._cluster = Cluster(seed, nodes=len(PRIOS), prios=PRIOS)
         self._publish: Callable[[Update], object] = lambda _update: None
         self._latest: Update | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="plays a recording", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="simulates a cluster", daemon=True)
 
     def start(self, publish: Callable[[Update], object]) -> None:
-        """Begin with the first moment, at once."""
+        """Begin with a cluster that has a master."""
         self._publish = publish
         self._thread.start()
 
@@ -59,14 +102,80 @@ class Player:
         self._stopping.set()
 
     def latest(self) -> Update | None:
-        """The moment that is being played; it is never old."""
-        return self._latest and self._latest._replace(at=time.monotonic())
+        """What the cluster is now; a simulation is never old."""
+        return self._latest and self._latest._replace(at=time.monotonic(), notes=())
 
     def _run(self) -> None:
-        before = 0.0
-        for moment in cycle(self._moments):
-            if self._stopping.wait(max(moment.at - before, 0)):
+        for update in show(self._cluster):
+            self._latest = update
+            self._publish(update)
+            if self._stopping.is_set():
                 return
-            before = moment.at
-            self._latest = Update(moment.snapshot, time.monotonic())
-            self._publish(self._latest)
+            self._stopping.wait(STEP_S)
+
+
+def show(cluster: Cluster) -> Iterator[Update]:
+    """One step of the story after the other, without an end; waiting between them is the caller's."""
+    lines: list[Line] = []
+    cluster.listeners.append(lines.append)
+    cluster.start()
+    cluster.run(WARM_UP_S * SECOND)
+    lines.clear()
+    while True:
+        steps = 0
+        for act in (*STORY, Act(ENCORE_S, "", lambda _cluster: None)):
+            while steps * STEP_S < act.at:
+                cluster.run(int(STEP_S * 1000) * MS)
+                steps += 1
+                notes = tuple(_change(line) for line in lines if line.text.startswith(_TELLING))
+                lines.clear()
+                yield Update(snapshot(cluster), time.monotonic(), notes)
+            act.happens(cluster)
+            if act.text:
+                yield Update(snapshot(cluster), time.monotonic(), (Change(Level.WARNING, act.text),))
+
+
+def still() -> Snapshot:
+    """The cluster at the beginning of the story."""
+    return next(show(Cluster(1, nodes=len(PRIOS), prios=PRIOS))).snapshot
+
+
+def _change(line: Line) -> Change:
+    level = Level.BAD if line.text.startswith(("lease-lost", "suspended")) else Level.INFO
+    return Change(level, f"node{line.node}: {line.text}")
+
+
+def snapshot(cluster: Cluster) -> Snapshot:
+    """The cluster as the first node that runs sees it."""
+    views = {view.node: view for view in cluster.views()}
+    observer = next((view for view in reversed(views.values()) if view.running and view.quorate), None)
+    observer = observer or next(iter(views.values()))
+    nodes = tuple(_node(view, observer) for view in views.values())
+    present = sum(node.status is NodeStatus.JOINED for node in nodes)
+    flags = ("Quorate",) if observer.quorate else ()
+    return Snapshot(
+        Source.SIMULATION,
+        Availability.ANSWERED,
+        "VMmanager",
+        nodes,
+        observer.quorate,
+        local=observer.node,
+        transport="simulated",
+        quorum=Quorum(present, len(nodes) // 2 + 1, len(nodes), len(nodes), flags, "", "simulated"),
+        gaps=(Gap("links", "a simulated cluster has no links"),),
+    )
+
+
+def _node(view: NodeView, observer: NodeView) -> Node:
+    joined = view.node in observer.members
+    return Node(
+        NodeId(view.node),
+        f"node{view.node}",
+        f"10.0.0.{view.node}",
+        NodeStatus.JOINED if joined else NodeStatus.LEFT,
+        view.role if joined and view.running else None,
+        view.prio,
+        votes=1,
+        addresses=(f"10.0.0.{view.node}",),
+        config_version=view.identity.version,
+    )

@@ -1,40 +1,71 @@
-"""The recording that people without a cluster see: true to the schema, and a failover."""
+"""The simulated cluster that people without one see: the real core, a failover, and never two masters."""
 
 from __future__ import annotations
 
+from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+import pytest
+
 from coroctl.model import NodeStatus, Role, Source
-from coroctl.sources.simulated import Moment, Player, recording
+from coroctl.sim.cluster import Cluster
+from coroctl.sources.simulated import ENCORE_S, PRIOS, STEP_S, STORY, Simulated, show, still
 
 if TYPE_CHECKING:
+    from coroctl.model import Snapshot
     from coroctl.sources.feed import Update
 
-
-def test_the_recording_is_a_failover() -> None:
-    moments = recording()
-    masters = [node.nodeid for moment in moments for node in moment.snapshot.nodes if node.role is Role.MASTER]
-    assert masters[0] == masters[-1]
-    assert len(set(masters)) == 2
-    assert any(node.status is NodeStatus.LEFT for moment in moments for node in moment.snapshot.nodes)
-    assert [moment.at for moment in moments] == sorted(moment.at for moment in moments)
-    assert {moment.snapshot.source for moment in moments} == {Source.SIMULATION}
+STEPS = int(ENCORE_S / STEP_S)
 
 
-def test_never_two_masters_in_it() -> None:
-    for moment in recording():
-        assert sum(node.role is Role.MASTER for node in moment.snapshot.nodes) <= 1
+def master(snapshot: Snapshot) -> str:
+    """Who is, or "-"."""
+    return next((node.name for node in snapshot.nodes if node.role is Role.MASTER), "-")
 
 
-def test_it_is_played_in_a_loop_and_never_old() -> None:
-    first, last = recording()[0].snapshot, recording()[-1].snapshot
-    player = Player((Moment(0, first), Moment(0.01, last)))
+@pytest.fixture(scope="module")
+def story() -> list[Update]:
+    """The whole story, without the waiting."""
+    return list(islice(show(Cluster(1, nodes=len(PRIOS), prios=PRIOS)), STEPS))
+
+
+def test_it_begins_with_a_master_in_office() -> None:
+    assert master(still()) == "node1"
+    assert still().source is Source.SIMULATION
+    assert still().quorate
+
+
+def test_the_master_dies_and_another_node_takes_over(story: list[Update]) -> None:
+    masters = [name for update in story if (name := master(update.snapshot)) != "-"]
+    assert masters[0] == "node1"
+    assert {"node2"} <= set(masters)
+    assert any(node.status is NodeStatus.LEFT for update in story for node in update.snapshot.nodes)
+
+
+def test_the_operator_gets_node1_back_into_office(story: list[Update]) -> None:
+    assert master(story[-1].snapshot) == "node1"
+
+
+def test_the_story_and_what_the_core_says_are_told(story: list[Update]) -> None:
+    told = [note.text for update in story for note in update.notes]
+    for act in STORY:
+        assert act.text in told
+    assert any("claimed" in text for text in told)
+    assert "node2: the address answers" in told
+
+
+def test_never_two_masters(story: list[Update]) -> None:
+    for update in story:
+        assert sum(node.role is Role.MASTER for node in update.snapshot.nodes) <= 1
+
+
+def test_as_a_feed_it_is_never_old() -> None:
+    feed = Simulated()
     updates: SimpleQueue[Update] = SimpleQueue()
-    player.start(updates.put)
-    played = [updates.get(timeout=5).snapshot for _ in range(4)]
-    latest = player.latest()
-    player.stop()
-    assert played == [first, last, first, last]
+    feed.start(updates.put)
+    first, second = updates.get(timeout=5), updates.get(timeout=5)
+    latest = feed.latest()
+    feed.stop()
     assert latest is not None
-    assert latest.snapshot in (first, last)
+    assert latest.at >= second.at >= first.at

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.sources.feed import Update
+from coroctl.sources.schema import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.model import Snapshot
+
+
+def recorded() -> list[Snapshot]:
+    """What corosync said on a real lab whose first node died and came back (``make recording``)."""
+    lines = (Path(__file__).parents[1] / "data/failover.jsonl").read_text().splitlines()
+    return [from_json(json.loads(line)["snapshot"]) for line in lines]
 
 
 class ByHand:

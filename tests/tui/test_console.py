@@ -8,11 +8,10 @@ import pytest
 
 from coroctl.model import Availability
 from coroctl.sources.logs import LogFollower
-from coroctl.sources.simulated import recording
 from coroctl.sources.watch import silenced
 from coroctl.tui.app import Console
 from coroctl_widgets import EventList, LiveTable, LogTail, QuorumGauge, TitleBar
-from tests.tui.feeds import ByHand
+from tests.tui.feeds import ByHand, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-MOMENTS = [moment.snapshot for moment in recording()]
+MOMENTS = recorded()
 WELL = MOMENTS[0]
 SIZES = [(120, 40), (80, 24)]
 LOG = "Nov 22 11:51:18 node3 corosync notice  [TOTEM ] A new membership (1.d) was formed\n"

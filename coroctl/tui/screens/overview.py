@@ -77,7 +77,7 @@ class Overview(Screen[None]):
         table.set_rows(presenters.rows(snapshot))
         table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
         now = self._wall_clock()
-        found = changes(self._snapshot, snapshot)
+        found = [*update.notes, *changes(self._snapshot, snapshot)]
         if found:
             self.query_one(EventList).append(presenters.event(change, now) for change in found)
         self._snapshot = snapshot
