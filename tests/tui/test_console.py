@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from coroctl.model import Availability
+from coroctl.sources.feed import Update
 from coroctl.sources.logs import LogFollower
 from coroctl.sources.watch import silenced
 from coroctl.tui.app import Console
+from coroctl.tui.messages import Updated
 from coroctl_widgets import EventList, LiveTable, LogTail, QuorumGauge, TitleBar
 from tests.tui.feeds import ByHand, recorded
 
@@ -143,6 +145,14 @@ async def test_keys_reach_every_part(console: Console) -> None:
             assert isinstance(console.focused, part)
         await pilot.press("q")
     assert not console.is_running
+
+
+async def test_an_update_that_comes_too_late_harms_nobody(console: Console, feed: ByHand) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+    feed.say(WELL)
+    console.show_update(Updated(Update(WELL, 0)))
 
 
 async def test_names_cannot_paint_the_screen(console: Console, feed: ByHand) -> None:

@@ -49,29 +49,35 @@ class Overview(Screen[None]):
     def __init__(self, log: str, notices: Iterable[str] = (), wall_clock: Callable[[], str] = local_time) -> None:
         super().__init__()
         self._path = log
+        # Kept, not looked up: a last update may come when the screen is being taken down.
+        self._title = TitleBar(presenters.title(None, None), id="title")
+        self._gauge = QuorumGauge(presenters.gauge(None), id="gauge")
+        self._nodes_table = LiveTable(presenters.columns(None), empty="asking corosync ...", id="nodes")
+        self._events = EventList(id="events")
+        self._tail = LogTail(log, id="log")
         self._notices = tuple(notices)
         self._wall_clock = wall_clock
         self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(presenters.title(None, None), id="title")
-        yield QuorumGauge(presenters.gauge(None), id="gauge")
-        yield LiveTable(presenters.columns(None), empty="asking corosync ...", id="nodes")
-        yield EventList(id="events")
-        yield LogTail(self._path, id="log")
+        yield self._title
+        yield self._gauge
+        yield self._nodes_table
+        yield self._events
+        yield self._tail
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         now = self._wall_clock()
-        self.query_one(EventList).append(Event(now, Level.INFO, notice) for notice in self._notices)
-        self.query_one(LiveTable).focus()
+        self._events.append(Event(now, Level.INFO, notice) for notice in self._notices)
+        self._nodes_table.focus()
 
     def show_update(self, update: Update, age: float) -> None:
         """Bring every part up to date."""
         snapshot = update.snapshot
         self.show_age(snapshot, age)
-        self.query_one(QuorumGauge).value = presenters.gauge(snapshot)
-        table = self.query_one(LiveTable)
+        self._gauge.value = presenters.gauge(snapshot)
+        table = self._nodes_table
         table.set_columns(presenters.columns(snapshot))
         table.set_empty(_nothing(snapshot))
         table.set_rows(presenters.rows(snapshot))
@@ -79,19 +85,18 @@ class Overview(Screen[None]):
         now = self._wall_clock()
         found = [*update.notes, *changes(self._snapshot, snapshot)]
         if found:
-            self.query_one(EventList).append(presenters.event(change, now) for change in found)
+            self._events.append(presenters.event(change, now) for change in found)
         self._snapshot = snapshot
 
     def show_age(self, snapshot: Snapshot, age: float) -> None:
         """Say how old the data are."""
-        self.query_one(TitleBar).value = presenters.title(snapshot, age)
+        self._title.value = presenters.title(snapshot, age)
 
     def show_log(self, news: News) -> None:
         """Add lines to the log, or say why there are none."""
-        tail = self.query_one(LogTail)
-        tail.set_source(self._path, news.reason)
+        self._tail.set_source(self._path, news.reason)
         if news.lines:
-            tail.append(news.lines)
+            self._tail.append(news.lines)
 
     def action_focus_part(self, part: str) -> None:
         self.query_one(f"#{part}").focus()
