@@ -55,9 +55,11 @@ class Section(NamedTuple):
 
     def walk(self) -> Iterator[Section]:
         """This section and all nested ones, in the order of the file."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            section = waiting.pop()
+            yield section
+            waiting.extend(reversed(section.children))
 
 
 class Document(NamedTuple):

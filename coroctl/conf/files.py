@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "/etc/corosync/corosync.conf"
 SIZE_MAX = 256 * 1024
-"""A file of 1000 nodes has 100 KB. Of this size, even the worst junk is judged in seconds."""
+"""A file of 1000 nodes has 100 KB. Of this size, even the worst junk is judged within a second."""
 
 
 def load(path: str | Path = DEFAULT_FILE) -> bytes:

@@ -1,4 +1,4 @@
-"""What lint says and what its rules are given: findings, severities, facts of this machine, the subject of a run."""
+"""What lint says and what it is told: findings, severities, facts of this machine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from coroctl.conf.cluster import Cluster
-    from coroctl.conf.document import Document, Section
+    from coroctl.conf.subject import Subject
 
 
 class Severity(Enum):
@@ -59,33 +58,6 @@ class Remark(NamedTuple):
     severity: Severity
     message: str
     hint: str = ""
-
-
-class Subject(NamedTuple):
-    """The file that rules look at."""
-
-    data: bytes
-    document: Document
-    cluster: Cluster
-    facts: LocalFacts | None
-
-    @property
-    def ours(self) -> bool:
-        """Whether a corolistener is meant to run here; a plain cluster is not asked for our keys."""
-        return self.cluster.listener.present or bool(self.document.sections("ihttpd"))
-
-    @property
-    def nodes(self) -> tuple[Section, ...]:
-        """The node sections; ``cluster.nodes`` are what corosync makes of them."""
-        return self.document.sections("nodelist.node")
-
-    def line(self, path: str) -> int:
-        """Where a key stands; else its section; else 0."""
-        entry = self.document.entry(path)
-        if entry is not None:
-            return entry.line
-        found = self.document.sections(path.rpartition(".")[0])
-        return found[-1].line if found else 0
 
 
 class Rule(NamedTuple):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from coroctl.conf.cluster import read_cluster
 from coroctl.conf.document import Document
-from coroctl.conf.finding import Finding, LocalAddress, LocalFacts, Severity, Subject
+from coroctl.conf.finding import Finding, LocalAddress, LocalFacts, Severity
 from coroctl.conf.plain import plain
 from coroctl.conf.rules import RULES, TEXT_RULES
+from coroctl.conf.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

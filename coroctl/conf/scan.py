@@ -5,6 +5,7 @@ Every rule here was measured on corosync 3.1.7. Knows no key and no section by n
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ PATH_MIN = 3
 BOM = "\ufeff"
 _BUFFER = 511
 _BLANKS = " \t"
-_NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/:")
+_NAME = re.compile(r"[A-Za-z0-9._/:-]*")
 
 
 class Kind(Enum):
@@ -84,13 +85,15 @@ def too_long(section: str, name: str) -> bool:
 def path_problem(section: str, key: str) -> str:
     """Why cmap cannot hold this key of a section of this path; empty if it can."""
     path = f"{section}.{key}" if section else key
+    if PATH_MIN <= len(path) <= PATH_MAX and _NAME.fullmatch(path):
+        return ""
     if BOM in path:
         return "the file starts with a byte order mark (BOM), which corosync takes for part of a name"
     if too_long(section, key):
         return f"the name is longer than {PATH_MAX} characters with its sections"
     if len(path) < PATH_MIN:
         return f"the name {path!a} is shorter than {PATH_MIN} characters"
-    if not _NAME_CHARACTERS.issuperset(path):
+    if not _NAME.fullmatch(path):
         return f"the name {path!a} has characters other than letters, digits and . _ - / :"
     return ""
 

@@ -6,17 +6,17 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from math import ceil
 from typing import TYPE_CHECKING
 
+from coroctl.conf.addresses import address
 from coroctl.conf.finding import error, rule, warning
 from coroctl.conf.plain import quoted
-from coroctl.conf.rules.nodes import link_addresses, same
-from coroctl.conf.rules.values import address
 from coroctl.conf.schema import OUR_NODE_KEYS, SLACK_MS, integer, key_of, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from coroctl.conf.document import Entry
-    from coroctl.conf.finding import Remark, Subject
+    from coroctl.conf.finding import Remark
+    from coroctl.conf.subject import Subject
 
 TICKET_MS = 100
 GRANULARITY_MS = 20
@@ -76,9 +76,9 @@ def _local_networks(subject: Subject) -> set[IPv4Network]:
 def _cloud_ip_of_node(subject: Subject) -> Iterator[Remark]:
     """Moving it would take the node's own address away."""
     found = _cloud_ip(subject)
-    for section in subject.nodes:
-        if found and str(found) in {same(value) for value in link_addresses(section).values()}:
-            message = f"cloud_ip {found} is the address of the node in line {section.line}"
+    for node in subject.nodes if found else ():
+        if any(link.same == str(found) for link in node.links):
+            message = f"cloud_ip {found} is the address of the node in line {node.line}"
             yield error(subject.line("corolistener.cloud_ip"), message, "an address that no machine has of its own")
 
 
@@ -142,7 +142,7 @@ def _fencing(subject: Subject) -> Iterator[Remark]:
     line = subject.line("corolistener.fencing")
     if listener.fencing == "watchdog" and not listener.watchdog_device:
         yield error(line, "fencing: watchdog needs a watchdog_device", "watchdog_device: /dev/watchdog")
-    if listener.watchdog_device and subject.document.get("resources.watchdog_device") == listener.watchdog_device:
+    if listener.watchdog_device and subject.get("resources.watchdog_device") == listener.watchdog_device:
         line = subject.line("resources.watchdog_device")
         yield error(line, f"corosync would take {quoted(listener.watchdog_device)} before corolistener can")
 
@@ -150,17 +150,17 @@ def _fencing(subject: Subject) -> Iterator[Remark]:
 @rule("prio-missing")
 def _prio_missing(subject: Subject) -> Iterator[Remark]:
     """The default is 1: such a node can become master, behind all others."""
-    for section in subject.nodes if subject.ours or _any_prio(subject) else ():
-        if section.get("prio") is None:
-            yield warning(section.line, f"node {quoted(section.get('name') or '')} has no prio; it counts as 1")
+    for node in subject.nodes if subject.ours or _any_prio(subject) else ():
+        if node.get("prio") is None:
+            yield warning(node.line, f"node {quoted(node.get('name') or '')} has no prio; it counts as 1")
 
 
 @rule("prio-equal")
 def _prio_equal(subject: Subject) -> Iterator[Remark]:
     """Allowed, and decided: the lowest nodeid wins."""
     seen: dict[int, Entry] = {}
-    for section in subject.nodes:
-        entry = section.entry("prio")
+    for node in subject.nodes:
+        entry = node.entry("prio")
         value = number(entry.value) if entry else None
         if entry is None or not value:
             continue
@@ -188,7 +188,7 @@ def _suspended(subject: Subject) -> Iterator[Remark]:
 
 
 def _any_prio(subject: Subject) -> bool:
-    return any(section.get(key) is not None for section in subject.nodes for key in OUR_NODE_KEYS)
+    return any(node.get(key) is not None for node in subject.nodes for key in OUR_NODE_KEYS)
 
 
 @rule("no-corolistener")
@@ -201,7 +201,7 @@ def _no_section(subject: Subject) -> Iterator[Remark]:
 @rule("ihttpd-count")
 def _ihttpd_count(subject: Subject) -> Iterator[Remark]:
     """Ports beyond count are not looked at; a count beyond the ports promises checks that nobody can do."""
-    for section in subject.document.sections("ihttpd"):
+    for section in subject.sections("ihttpd"):
         entry = section.entry("count")
         given = number(entry.value) if entry else None
         ports = sum(key_of("ihttpd", one.key) is not None for one in section.entries if one.key != "count")
@@ -209,7 +209,8 @@ def _ihttpd_count(subject: Subject) -> Iterator[Remark]:
             if ports and entry is None:
                 yield error(section.line, f"ihttpd has {ports} ports and no count", f"count: {ports}")
             continue
-        missing = [f"port{index}" for index in range(min(given, 64)) if section.get(f"port{index}") is None]
+        keys = {one.key for one in section.entries}
+        missing = [f"port{index}" for index in range(min(given, 64)) if f"port{index}" not in keys]
         if missing:
             yield error(entry.line if entry else 0, f"count is {given}, but {', '.join(missing[:4])} is missing")
         if ports > given:
@@ -219,7 +220,7 @@ def _ihttpd_count(subject: Subject) -> Iterator[Remark]:
 @rule("ihttpd-port-twice")
 def _ihttpd_twice(subject: Subject) -> Iterator[Remark]:
     """One check of it is enough."""
-    for section in subject.document.sections("ihttpd"):
+    for section in subject.sections("ihttpd"):
         seen: dict[str, int] = {}
         for entry in section.entries:
             if entry.key.startswith("port") and entry.value in seen:
@@ -232,7 +233,7 @@ def _port_taken(subject: Subject) -> Iterator[Remark]:
     """corosync listens there: 5405 and one more for each link, or mcastport and the one below."""
     port = subject.cluster.listener.port
     taken = set(range(5404, 5413))
-    for section in subject.document.sections("totem.interface"):
+    for section in subject.sections("totem.interface"):
         known = key_of("totem.interface", "mcastport")
         value = integer(known, section.get("mcastport") or "") if known else None
         taken |= {value, value - 1} if value else set()
@@ -243,7 +244,7 @@ def _port_taken(subject: Subject) -> Iterator[Remark]:
 @rule("secret-of-ours")
 def _secret(subject: Subject) -> Iterator[Remark]:
     """The file is readable for everybody, and copied to every node."""
-    for section in subject.document.root.walk():
+    for section in subject.walk:
         if section.path not in {"corolistener", "ihttpd", "nodelist.node"}:
             continue
         for entry in section.entries:

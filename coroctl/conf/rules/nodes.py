@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coroctl.conf.addresses import same
 from coroctl.conf.finding import error, rule, warning
 from coroctl.conf.plain import quoted
-from coroctl.conf.rules.values import address
 from coroctl.conf.schema import LINKS, U32, integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coroctl.conf.document import Section
-    from coroctl.conf.finding import LocalFacts, Remark, Subject
+    from coroctl.conf.finding import Remark
+    from coroctl.conf.subject import Node, Subject
 
 NAME_MAX = 64
 """Of a host name in Linux; corosync takes longer ones."""
-
-
-def link_addresses(section: Section) -> dict[int, str]:
-    """Addresses of a node by link."""
-    found = ((link, section.get(f"ring{link}_addr")) for link in range(LINKS))
-    return {link: value for link, value in found if value}
-
-
-def same(value: str) -> str:
-    """One spelling for all spellings of an address or host name."""
-    return str(address(value) or value.lower())
 
 
 @rule("no-nodelist")
@@ -41,26 +30,26 @@ def _no_nodelist(subject: Subject) -> Iterator[Remark]:
 @rule("no-address")
 def _no_address(subject: Subject) -> Iterator[Remark]:
     """Measured: a node without any link address is no node to corosync."""
-    for section in subject.nodes:
-        if not link_addresses(section):
-            yield error(section.line, "the node has no ring0_addr; corosync ignores it, or does not start")
-        elif section.get("ring0_addr") is None:
-            yield warning(section.line, "the node has no ring0_addr, only other links")
+    for node in subject.nodes:
+        if not node.links:
+            yield error(node.line, "the node has no ring0_addr; corosync ignores it, or does not start")
+        elif node.get("ring0_addr") is None:
+            yield warning(node.line, "the node has no ring0_addr, only other links")
 
 
 @rule("nodeid")
 def _nodeid(subject: Subject) -> Iterator[Remark]:
     """Measured: knet refuses missing and 0; udp and udpu take the IPv4 address as a number, for 0 as well."""
-    for section in subject.nodes:
-        value = section.get("nodeid")
+    for node in subject.nodes:
+        value = node.get("nodeid")
         number = None if value is None else integer(U32, value)
         if value is None or number == 0:
-            yield _without_nodeid(subject, section, "no nodeid" if value is None else "nodeid 0, which names no node")
+            yield _without_nodeid(subject, node, "no nodeid" if value is None else "nodeid 0, which names no node")
 
 
-def _without_nodeid(subject: Subject, section: Section, what: str) -> Remark:
-    entry = section.entry("nodeid")
-    line = entry.line if entry else section.line
+def _without_nodeid(subject: Subject, node: Node, what: str) -> Remark:
+    entry = node.entry("nodeid")
+    line = entry.line if entry else node.line
     if subject.cluster.transport == "knet":
         return error(line, f"the node has {what}; corosync does not start")
     return warning(line, f"the node has {what}; corosync makes one of its IPv4 address", "give every node a nodeid")
@@ -70,8 +59,8 @@ def _without_nodeid(subject: Subject, section: Section, what: str) -> Remark:
 def _nodeid_twice(subject: Subject) -> Iterator[Remark]:
     """Measured: exit 8."""
     seen: dict[int, int] = {}
-    for section in subject.nodes:
-        entry = section.entry("nodeid")
+    for node in subject.nodes:
+        entry = node.entry("nodeid")
         number = integer(U32, entry.value) if entry else None
         if entry is None or not number:
             continue
@@ -84,17 +73,17 @@ def _nodeid_twice(subject: Subject) -> Iterator[Remark]:
 @rule("name-missing")
 def _no_name(subject: Subject) -> Iterator[Remark]:
     """Measured: corosync starts; corosync-quorumtool shows a blank."""
-    for section in subject.nodes:
-        if not section.get("name"):
-            yield warning(section.line, "the node has no name; it is shown by its nodeid", "name: its host name")
+    for node in subject.nodes:
+        if not node.get("name"):
+            yield warning(node.line, "the node has no name; it is shown by its nodeid", "name: its host name")
 
 
 @rule("name-twice")
 def _name_twice(subject: Subject) -> Iterator[Remark]:
     """Measured: corosync starts without a word; a command for one of them would be ambiguous."""
     seen: dict[str, int] = {}
-    for section in subject.nodes:
-        entry = section.entry("name")
+    for node in subject.nodes:
+        entry = node.entry("name")
         if entry is None or not entry.value:
             continue
         if entry.value in seen:
@@ -105,16 +94,16 @@ def _name_twice(subject: Subject) -> Iterator[Remark]:
 @rule("name")
 def _name(subject: Subject) -> Iterator[Remark]:
     """corosync takes any text; whoever must type the name, and every table, does not."""
-    ids = {section.get("nodeid") for section in subject.nodes}
-    for section in subject.nodes:
-        entry = section.entry("name")
+    ids = {node.get("nodeid") for node in subject.nodes}
+    for node in subject.nodes:
+        entry = node.entry("name")
         if entry is None:
             continue
         if len(entry.value) > NAME_MAX:
             yield error(entry.line, f"the name has {len(entry.value)} characters; a host name has at most {NAME_MAX}")
         if any(character.isspace() for character in entry.value):
             yield error(entry.line, f"the name {quoted(entry.value)} has blanks")
-        if entry.value in ids - {section.get("nodeid")}:
+        if entry.value in ids and entry.value != node.get("nodeid"):
             yield error(entry.line, f"the name {quoted(entry.value)} is the nodeid of another node")
 
 
@@ -122,35 +111,33 @@ def _name(subject: Subject) -> Iterator[Remark]:
 def _address_twice(subject: Subject) -> Iterator[Remark]:
     """Measured: corosync starts without a word, and the two nodes never meet."""
     seen: dict[str, int] = {}
-    for section in subject.nodes:
-        for link, value in link_addresses(section).items():
-            entry = section.entry(f"ring{link}_addr")
-            line = entry.line if entry else section.line
-            if same(value) in seen:
-                yield error(line, f"address {quoted(value)} is used in line {seen[same(value)]} already")
-            seen.setdefault(same(value), line)
+    for node in subject.nodes:
+        for link in node.links:
+            if link.same in seen:
+                yield error(link.line, f"address {quoted(link.value)} is used in line {seen[link.same]} already")
+            seen.setdefault(link.same, link.line)
 
 
 @rule("address-kind")
 def _address_kind(subject: Subject) -> Iterator[Remark]:
     """A node cannot be reached there by others. One node alone may live on loopback (tests do)."""
-    for section in subject.nodes:
-        for link, value in link_addresses(section).items():
-            found = address(value)
-            entry = section.entry(f"ring{link}_addr")
-            line = entry.line if entry else section.line
+    for node in subject.nodes:
+        for link in node.links:
+            found = link.address
             if found is None:
                 continue
-            if found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255":
-                yield error(line, f"address {quoted(value)} is no address of one machine")
+            if found.is_multicast or found.is_unspecified or link.same == "255.255.255.255":
+                yield error(link.line, f"address {quoted(link.value)} is no address of one machine")
             elif found.is_loopback and len(subject.nodes) > 1:
-                yield error(line, f"address {quoted(value)} is a loopback address, which no other node reaches")
+                yield error(
+                    link.line, f"address {quoted(link.value)} is a loopback address, which no other node reaches"
+                )
 
 
 @rule("links")
 def _links(subject: Subject) -> Iterator[Remark]:
     """Measured: "Not all nodes have the same number of links", exit 8."""
-    counts = {len(link_addresses(section)) for section in subject.nodes} - {0}
+    counts = {len(node.links) for node in subject.nodes} - {0}
     if len(counts) > 1:
         yield error(
             subject.line("nodelist.node"), "not all nodes have the same number of links; corosync does not start"
@@ -163,27 +150,31 @@ def _links(subject: Subject) -> Iterator[Remark]:
 @rule("link-names")
 def _link_names(subject: Subject) -> Iterator[Remark]:
     """Read in corosync: with several links every node must have a name."""
-    several = any(len(link_addresses(section)) > 1 for section in subject.nodes)
-    for section in subject.nodes:
-        if several and not section.get("name"):
-            yield error(section.line, "with several links every node needs a name; corosync does not start")
+    several = any(len(node.links) > 1 for node in subject.nodes)
+    for node in subject.nodes:
+        if several and not node.get("name"):
+            yield error(node.line, "with several links every node needs a name; corosync does not start")
 
 
 @rule("families")
 def _families(subject: Subject) -> Iterator[Remark]:
     """Measured: "Nodes for link 0 have different IP families", exit 8."""
-    for link in range(LINKS):
-        found = [address(section.get(f"ring{link}_addr") or "") for section in subject.nodes]
-        if len({one.version for one in found if one}) > 1:
-            line = subject.line(f"nodelist.node.ring{link}_addr")
-            yield error(line, f"link {link} has IPv4 and IPv6 addresses; corosync does not start")
+    versions: dict[int, set[int]] = {}
+    for node in subject.nodes:
+        for link in node.links:
+            if link.address:
+                versions.setdefault(link.number, set()).add(link.address.version)
+    for number, found in sorted(versions.items()):
+        if len(found) > 1:
+            line = subject.line(f"nodelist.node.ring{number}_addr")
+            yield error(line, f"link {number} has IPv4 and IPv6 addresses; corosync does not start")
 
 
 @rule("link-number")
 def _link_number(subject: Subject) -> Iterator[Remark]:
     """Measured: exit 8."""
-    for section in subject.nodes:
-        for entry in section.entries:
+    for node in subject.nodes:
+        for entry in node.entries:
             number = entry.key.removeprefix("ring").removesuffix("_addr")
             if entry.key == f"ring{number}_addr" and number.isdecimal() and int(number) >= LINKS:
                 yield error(entry.line, f"{entry.key}: links are 0 to {LINKS - 1}; corosync does not start")
@@ -192,18 +183,21 @@ def _link_number(subject: Subject) -> Iterator[Remark]:
 @rule("local-node")
 def _local(subject: Subject) -> Iterator[Remark]:
     """Measured: "No valid name found for local host", exit 8. Found by host name first, then by address."""
-    if subject.facts and subject.nodes and not any(_is_local(section, subject.facts) for section in subject.nodes):
+    if not subject.facts or not subject.nodes:
+        return
+    hostname = subject.facts.hostname
+    own = {hostname, hostname.partition(".")[0], *(local.address for local in subject.facts.addresses)}
+    mine = {same(one) for one in own if one}
+    if not any(_is_one_of(node, mine) for node in subject.nodes):
         line = subject.line("nodelist.node")
-        names = f"{quoted(subject.facts.hostname)} and its addresses"
+        names = f"{quoted(hostname)} and its addresses"
         yield error(line, f"this machine is not in the nodelist (looked for {names}); corosync does not start here")
 
 
-def _is_local(section: Section, facts: LocalFacts) -> bool:
-    name = section.get("name") or ""
-    own = {facts.hostname, facts.hostname.partition(".")[0], *(local.address for local in facts.addresses)}
-    mine = {same(one) for one in own if one}
-    given = {name, name.partition(".")[0], *link_addresses(section).values()}
-    return any(same(one) in mine for one in given if one)
+def _is_one_of(node: Node, names: set[str]) -> bool:
+    name = node.get("name") or ""
+    given = {same(one) for one in (name, name.partition(".")[0]) if one} | {link.same for link in node.links}
+    return not given.isdisjoint(names)
 
 
 RULES = (

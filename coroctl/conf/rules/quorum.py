@@ -10,8 +10,8 @@ from coroctl.conf.plain import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coroctl.conf.cluster import NodeConf
-    from coroctl.conf.finding import Remark, Subject
+    from coroctl.conf.finding import Remark
+    from coroctl.conf.subject import Subject
 
 _NOT_WITH_DEVICE = ("two_node", "last_man_standing", "auto_tie_breaker", "allow_downscale")
 
@@ -19,7 +19,7 @@ _NOT_WITH_DEVICE = ("two_node", "last_man_standing", "auto_tie_breaker", "allow_
 @rule("provider")
 def _provider(subject: Subject) -> Iterator[Remark]:
     """Measured: without one corosync starts, and every fragment of the cluster is quorate."""
-    if subject.document.get("quorum.provider") is None:
+    if subject.get("quorum.provider") is None:
         make = error if subject.ours else warning
         hint = "provider: corosync_votequorum"
         yield make(
@@ -61,7 +61,7 @@ def _device(subject: Subject) -> Iterator[Remark]:
     if not subject.cluster.quorum.device:
         return
     for key in _NOT_WITH_DEVICE:
-        if (subject.document.get(f"quorum.{key}") or "0") != "0":
+        if (subject.get(f"quorum.{key}") or "0") != "0":
             yield error(
                 subject.line(f"quorum.{key}"), f"{key} does not go with a quorum device; corosync does not start"
             )
@@ -73,19 +73,14 @@ def _device(subject: Subject) -> Iterator[Remark]:
 @rule("no-failover")
 def _no_failover(subject: Subject) -> Iterator[Remark]:
     """A master needs a majority of the nodes' votes; a quorum device and two_node do not count for it."""
-    lost = [node for node in subject.cluster.nodes if _is_needed(subject, node)]
+    votes, majority = subject.cluster.votes, subject.cluster.majority
+    lost = [node for node in subject.cluster.nodes if votes - node.votes < majority]
     if not subject.ours or not lost:
         return
     names = ", ".join(quoted(node.name or str(node.nodeid)) for node in lost[:4])
     device = "; the quorum device does not count for it" if subject.cluster.quorum.device else ""
-    message = (
-        f"no failover is possible: without {names} nobody has a majority ({subject.cluster.majority} votes){device}"
-    )
+    message = f"no failover is possible: without {names} nobody has a majority ({majority} votes){device}"
     yield warning(subject.line("nodelist.node"), message, "add a third node with prio 0 as witness")
-
-
-def _is_needed(subject: Subject, node: NodeConf) -> bool:
-    return subject.cluster.votes - node.votes < subject.cluster.majority
 
 
 RULES = (_provider, _two_node, _expected_votes, _no_votes, _device, _no_failover)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from coroctl.conf.finding import error, rule, warning
@@ -14,11 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from coroctl.conf.document import Entry, Section
-    from coroctl.conf.finding import Remark, Subject
+    from coroctl.conf.finding import Remark
     from coroctl.conf.schema import Key
+    from coroctl.conf.subject import Subject
 
 _NO_OTHER_KEYS = frozenset({"uidgid", "totem.interface.member"})
 """Measured: here corosync does not start on an unknown key."""
+_MANY = frozenset({"uidgid", "totem.interface.member"})
+"""Here a key may be given more than once."""
+_LINES_MAX = 20
+"""How many line numbers a message has at most."""
 _NEEDED = {"logging.logger_subsys": "subsys", "logging.logging_daemon": "name"}
 """Measured: here it does not start without this key."""
 _ONCE = {
@@ -32,7 +36,7 @@ _ONCE = {
 @rule("unknown-section")
 def _unknown_section(subject: Subject) -> Iterator[Remark]:
     """corosync stores what it does not know and says nothing."""
-    for above in subject.document.root.walk():
+    for above in subject.walk:
         for section in above.children if above.path in SECTIONS or not above.path else ():
             if section.path not in SECTIONS and not _in_node(section):
                 yield _misplaced(section) or _unknown(section)
@@ -61,7 +65,7 @@ def _misplaced(section: Section) -> Remark | None:
 @rule("nested-in-node")
 def _nested(subject: Subject) -> Iterator[Remark]:
     """Measured: its keys become the node's own, its closing brace ends the node. It breaks corosync 2.4 (read)."""
-    for section in subject.document.root.walk():
+    for section in subject.walk:
         if _in_node(section):
             yield error(
                 section.line,
@@ -74,7 +78,7 @@ def _nested(subject: Subject) -> Iterator[Remark]:
 @rule("nested-in-logger")
 def _nested_logger(subject: Subject) -> Iterator[Remark]:
     """Measured on 3.1.7: corosync dies of SIGSEGV or SIGABRT, at start and at reload."""
-    for section in subject.document.root.walk():
+    for section in subject.walk:
         if section.path.startswith(("logging.logger_subsys.", "logging.logging_daemon.")):
             place = quoted(section.path.rpartition(".")[0])
             yield error(section.line, f"corosync crashes on a section inside {place}, also one that runs and reloads")
@@ -83,7 +87,7 @@ def _nested_logger(subject: Subject) -> Iterator[Remark]:
 @rule("unknown-key")
 def _unknown_key(subject: Subject) -> Iterator[Remark]:
     """corosync starts on misspelt keys without a word."""
-    for section in subject.document.root.walk():
+    for section in subject.walk:
         if section.path in SECTIONS or not section.path:
             yield from _unknown_keys(section)
 
@@ -103,17 +107,17 @@ def _unknown_keys(section: Section) -> Iterator[Remark]:
 def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(name[:64], sorted(known), 1, 0.6) or get_close_matches(
-        name[:64].lower(), sorted(known), 1, 0.6
-    )
-    return f"nearest known: {found[0]}" if found else ""
+    for spelling in dict.fromkeys((name[:64], name[:64].lower())):
+        if found := get_close_matches(spelling, sorted(known), 1, 0.6):
+            return f"nearest known: {found[0]}"
+    return ""
 
 
 @rule("key-missing")
 def _key_missing(subject: Subject) -> Iterator[Remark]:
     """Measured: exit 8, "No subsys key in logger_subsys directive"."""
     for path, key in _NEEDED.items():
-        for section in subject.document.sections(path):
+        for section in subject.sections(path):
             if section.get(key) is None:
                 yield error(section.line, f"{section.name} has no {key}; corosync does not start")
 
@@ -122,26 +126,28 @@ def _key_missing(subject: Subject) -> Iterator[Remark]:
 def _section_twice(subject: Subject) -> Iterator[Remark]:
     """Measured: of two quorum{} the last value of each key wins; nodes of a second nodelist{} overwrite the first's."""
     for path, why in _ONCE.items():
-        for section in subject.document.sections(path)[1:]:
-            first = subject.document.sections(path)[0].line
-            yield error(section.line, f"a second section {path} (the first is in line {first})", why)
+        found = subject.sections(path)
+        for section in found[1:]:
+            yield error(section.line, f"a second section {path} (the first is in line {found[0].line})", why)
 
 
 @rule("key-twice")
 def _key_twice(subject: Subject) -> Iterator[Remark]:
     """The last wins; in logger_subsys the first (measured)."""
-    for section in subject.document.root.walk():
-        seen = Counter(entry.key for entry in section.entries)
-        for entry in section.entries:
-            if seen[entry.key] > 1 and section.path not in {"uidgid", "totem.interface.member"}:
-                yield _twice(section, entry)
-                seen[entry.key] = 0
+    for section in subject.walk:
+        seen: dict[str, list[Entry]] = {}
+        for entry in section.entries if section.path not in _MANY else ():
+            seen.setdefault(entry.key, []).append(entry)
+        for first, *others in seen.values():
+            if others:
+                yield _twice(section, first, others)
 
 
-def _twice(section: Section, entry: Entry) -> Remark:
+def _twice(section: Section, first: Entry, others: list[Entry]) -> Remark:
     wins = "first" if section.path == "logging.logger_subsys" else "last"
-    others = ", ".join(str(other.line) for other in section.entries if other.key == entry.key and other is not entry)
-    return warning(entry.line, f"key {quoted(entry.key)} is given again in line {others}; the {wins} wins")
+    lines = ", ".join(str(other.line) for other in others[:_LINES_MAX])
+    more = f" and {len(others) - _LINES_MAX} more" if len(others) > _LINES_MAX else ""
+    return warning(first.line, f"key {quoted(first.key)} is given again in line {lines}{more}; the {wins} wins")
 
 
 @rule("dotted-name")
@@ -209,7 +215,7 @@ def _expected(key: Key) -> str:
 
 def _known(subject: Subject) -> Iterator[tuple[Section, Entry, Key]]:
     """Every key that the table knows, with its section."""
-    for section in subject.document.root.walk():
+    for section in subject.walk:
         for entry in section.entries:
             key = key_of(section.path, entry.key)
             if key is not None:

@@ -11,7 +11,8 @@ from coroctl.conf.scan import BOM, Kind, decode, encode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coroctl.conf.finding import Remark, Subject
+    from coroctl.conf.finding import Remark
+    from coroctl.conf.subject import Subject
 
 
 @rule("empty")

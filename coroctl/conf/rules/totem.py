@@ -11,7 +11,8 @@ from coroctl.conf.schema import LINKS, U32, integer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coroctl.conf.finding import Remark, Subject
+    from coroctl.conf.finding import Remark
+    from coroctl.conf.subject import Subject
 
 TOKEN_MS = 3000
 COEFFICIENT_MS = 650
@@ -23,13 +24,13 @@ SHORTEST_MS = 30
 
 def _number(subject: Subject, key: str, default: int) -> int:
     """A timing; 0 means the default to corosync (measured)."""
-    value = subject.document.get(f"totem.{key}")
+    value = subject.get(f"totem.{key}")
     return (integer(U32, value) if value else None) or default
 
 
 def token_ms(subject: Subject) -> int:
     """The token timeout that a ring of all nodes has."""
-    coefficient = subject.document.get("totem.token_coefficient")
+    coefficient = subject.get("totem.token_coefficient")
     step = integer(U32, coefficient) if coefficient else None
     nodes = max(len(subject.cluster.nodes) - 2, 0)
     return _number(subject, "token", TOKEN_MS) + nodes * (COEFFICIENT_MS if step is None else step)
@@ -38,7 +39,7 @@ def token_ms(subject: Subject) -> int:
 @rule("version")
 def _version(subject: Subject) -> Iterator[Remark]:
     """Measured: exit 8, "can only parse version 2 configurations"."""
-    value = subject.document.get("totem.version")
+    value = subject.get("totem.version")
     if value is None:
         yield error(subject.line("totem.version"), "totem has no version; corosync does not start", "version: 2")
     elif integer(U32, value) not in {2, None}:
@@ -48,7 +49,7 @@ def _version(subject: Subject) -> Iterator[Remark]:
 @rule("config-version-off")
 def _config_version(subject: Subject) -> Iterator[Remark]:
     """With 0 corosync lets nodes with different files form a cluster."""
-    value = subject.document.get("totem.config_version")
+    value = subject.get("totem.config_version")
     if value is None and not subject.ours:
         return
     if subject.cluster.config_version == 0 and (value is None or integer(U32, value) == 0):
@@ -75,16 +76,16 @@ def _token(subject: Subject) -> Iterator[Remark]:
     if int(token / (retransmits + 0.2)) < SHORTEST_MS:
         least = int(SHORTEST_MS * (retransmits + 0.2))
         yield error(line, f"token {token} ms is too short; corosync does not start", f"at least {least} ms")
-    elif subject.document.get("totem.token") and token < 1000:
+    elif subject.get("totem.token") and token < 1000:
         yield warning(line, f"token {token} ms: a node that is not scheduled for so long is thrown out", "1000 or more")
-    if subject.document.get("totem.token") and integer(U32, subject.document.get("totem.token") or "") == 0:
+    if subject.get("totem.token") and integer(U32, subject.get("totem.token") or "") == 0:
         yield error(line, f"token 0 is no timeout; corosync uses {TOKEN_MS} ms", "leave the key out")
 
 
 @rule("consensus")
 def _consensus(subject: Subject) -> Iterator[Remark]:
     """corosync.conf(5): at least 1.2 x token. Measured: corosync starts on less, but not on less than join."""
-    value = subject.document.get("totem.consensus")
+    value = subject.get("totem.consensus")
     consensus = integer(U32, value) if value else None
     if not consensus:
         return
@@ -110,8 +111,8 @@ def _token_warning(subject: Subject) -> Iterator[Remark]:
 @rule("crypto")
 def _crypto(subject: Subject) -> Iterator[Remark]:
     """Measured: both exit with 8."""
-    cipher, digest = (subject.document.get(f"totem.crypto_{what}") or "none" for what in ("cipher", "hash"))
-    secauth = subject.document.get("totem.secauth") == "on"
+    cipher, digest = (subject.get(f"totem.crypto_{what}") or "none" for what in ("cipher", "hash"))
+    secauth = subject.get("totem.secauth") == "on"
     if cipher != "none" and digest == "none" and not secauth:
         yield error(subject.line("totem.crypto_cipher"), "crypto_cipher needs a crypto_hash; corosync does not start")
     if (cipher != "none" or digest != "none") and subject.cluster.transport in {"udp", "udpu"}:
@@ -122,7 +123,7 @@ def _crypto(subject: Subject) -> Iterator[Remark]:
 @rule("secret")
 def _secret(subject: Subject) -> Iterator[Remark]:
     """The file is readable for everybody on a default installation."""
-    if subject.document.get("totem.key") is not None:
+    if subject.get("totem.key") is not None:
         yield warning(
             subject.line("totem.key"), "a secret stands in the file: totem.key", "use keyfile and corosync-keygen"
         )
@@ -132,7 +133,7 @@ def _secret(subject: Subject) -> Iterator[Remark]:
 def _interface(subject: Subject) -> Iterator[Remark]:
     """Measured: link numbers above 7, and ttl on knet and udpu, exit with 8."""
     transport = subject.cluster.transport
-    for section in subject.document.sections("totem.interface"):
+    for section in subject.sections("totem.interface"):
         number = integer(U32, section.get("linknumber") or "0") or 0
         if number >= LINKS:
             yield error(section.line, f"linknumber {number} is above {LINKS - 1}; corosync does not start")
@@ -145,7 +146,7 @@ def _interface(subject: Subject) -> Iterator[Remark]:
 @rule("bindnetaddr")
 def _bindnetaddr(subject: Subject) -> Iterator[Remark]:
     """corosync says so in its log, too."""
-    for section in subject.document.sections("totem.interface"):
+    for section in subject.sections("totem.interface"):
         entry = section.entry("bindnetaddr")
         if entry and subject.cluster.nodes:
             yield warning(entry.line, "bindnetaddr has no effect beside a nodelist", "leave it out")
@@ -154,7 +155,7 @@ def _bindnetaddr(subject: Subject) -> Iterator[Remark]:
 @rule("port-zero")
 def _mcastport(subject: Subject) -> Iterator[Remark]:
     """Measured: corosync starts, and listens wherever the kernel likes."""
-    for section in subject.document.sections("totem.interface"):
+    for section in subject.sections("totem.interface"):
         entry = section.entry("mcastport")
         if entry and integer(U32, entry.value) == 0:
             yield error(entry.line, "mcastport 0 is no port that other nodes could know")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
+from coroctl.conf.addresses import address
 from coroctl.conf.schema import INTEGERS, Type, integer, number
 
 if TYPE_CHECKING:
@@ -26,14 +27,6 @@ def problem(key: Key, value: str) -> str:
         return "" if integer(key, value) is not None else f"a whole number from {key.low} to {key.high} is expected"
     check = _CHECKS.get(key.type)
     return check(key, value) if check else ""
-
-
-def address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address that a text is; None for host names and malformed ones."""
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
 
 
 def _number(key: Key, value: str) -> str:
