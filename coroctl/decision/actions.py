@@ -21,11 +21,12 @@ Ordering rules (as etcd raft's Ready has them):
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.messages import Answer, Edit, Request
-from coroctl.decision.values import Heartbeat, Identity, Reason, Record, Run, Staged, Tenure
-from coroctl.model import NodeId
+if TYPE_CHECKING:
+    from coroctl.decision.messages import Answer, Edit, Request
+    from coroctl.decision.values import Heartbeat, Identity, Reason, Record, Run, Staged, Tenure
+    from coroctl.model import NodeId
 
 
 class Step(Enum):

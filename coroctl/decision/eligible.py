@@ -79,7 +79,7 @@ ADDRESS_CHECKS: Checks = (
     (Reason.PING, lambda turn: not turn.world.ping),
     (Reason.PROMOTION_FAILED, lambda turn: later(turn, turn.duty.failed_until)),
 )
-"""What bars only the address (values.ONLY_COORDINATOR). Judged apart: a holder is bound by these whatever else is so."""
+"""What bars only the address (values.ONLY_COORDINATOR). Judged apart: they bind a holder whatever else is so."""
 
 
 def first(turn: Turn, checks: Checks) -> Reason | None:
@@ -116,9 +116,9 @@ ROLE_EVENTS = {Role.MASTER: Event.MASTER, Role.SLAVE: Event.SLAVE, Role.SUSPENDE
 def note_majority(turn: Turn) -> None:
     """Remember when a majority was last heard; who announced its stop is not missed."""
     stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
-    if peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
-        if turn.now - turn.world.majority_at > NOTED_US:
-            turn.world = turn.world._replace(majority_at=turn.now)
+    lately = turn.now - turn.world.majority_at <= NOTED_US
+    if not lately and peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
+        turn.world = turn.world._replace(majority_at=turn.now)
 
 
 def quorum_lost(turn: Turn) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.values import Identity
-from coroctl.model import NodeId
+if TYPE_CHECKING:
+    from coroctl.decision.values import Identity
+    from coroctl.model import NodeId
 
 MS = 1000
 SECOND = 1000 * MS

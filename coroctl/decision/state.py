@@ -5,12 +5,9 @@ Owns no rule. A State is never changed: a Turn starts from one, and `close` make
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.actions import Action, Alarm, Step
-from coroctl.decision.messages import Answer, Edit, Request
 from coroctl.decision.rules import RULES, Rules
-from coroctl.decision.settings import Settings, Voters
 from coroctl.decision.values import (
     NOBODY,
     Identity,
@@ -24,6 +21,11 @@ from coroctl.decision.values import (
     Tenure,
 )
 from coroctl.model import NodeId, Role
+
+if TYPE_CHECKING:
+    from coroctl.decision.actions import Action, Alarm, Step
+    from coroctl.decision.messages import Answer, Edit, Request
+    from coroctl.decision.settings import Settings, Voters
 
 NEVER = 1 << 62
 

@@ -328,10 +328,15 @@ def break_step(cluster: Cluster, fault: Fault) -> None:
     step = Step[str(fault.extra[0])]
     if len(fault.extra) > 1:
         services.slow[step] = int(fault.extra[1]) * MS
-        later(cluster, fault, services.slow.pop, step, None)
+        later(cluster, fault, quick_again, services.slow, step)
     else:
         services.broken.add(step)
         later(cluster, fault, services.broken.discard, step)
+
+
+def quick_again(slow: dict[Step, int], step: Step) -> None:
+    """As long as usual."""
+    slow.pop(step, None)
 
 
 def uplink(cluster: Cluster, fault: Fault) -> None:
@@ -413,4 +418,3 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.ASK: ask,
     Kind.BY_HAND: by_hand,
 }
-

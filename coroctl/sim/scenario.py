@@ -47,7 +47,7 @@ def parse(text: str, name: str = "commands") -> Script:
             if not words:
                 continue
             if words[0] == "cluster":
-                options.update(word.split("=", 1) for word in words[1:])
+                options.update((key, value) for key, _, value in (word.partition("=") for word in words[1:]))
             elif words[0] == "end":
                 end = moment(words[1])
             else:

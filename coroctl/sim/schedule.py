@@ -282,4 +282,3 @@ def shrink(schedule: Schedule, fails: Callable[[Schedule], bool], budget: int = 
                 start += size
         size //= 2
     return schedule._replace(faults=tuple(faults))
-
