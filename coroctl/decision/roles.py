@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from coroctl.decision import changes, lease, peers, promotion, voter
 from coroctl.decision.actions import Event, Step
-from coroctl.decision.eligible import quorum_lost
+from coroctl.decision.eligible import later, quorum_lost
 from coroctl.decision.log import log
 from coroctl.decision.settings import SECOND
 from coroctl.decision.state import Business, Claim
@@ -60,10 +60,17 @@ def ordinary(turn: Turn) -> None:
     voter.consider(turn)
     if turn.life.stopping:
         end(turn)
-    elif standing_of(turn.world.reason) is not Standing.NONE and voter.would(turn) == turn.life.node:
+    elif able(turn) and voter.would(turn) == turn.life.node:
         supporters = {node for node, news in turn.heard.items() if news.would == turn.life.node}
         if peers.is_majority(turn, supporters | {turn.life.node}):
             claim(turn)
+
+
+def able(turn: Turn) -> bool:
+    """Eligible for a heartbeat already: when quorum comes back, it comes to the best node within moments too."""
+    if standing_of(turn.world.reason) is Standing.NONE:
+        return False
+    return not later(turn, turn.world.able_since + turn.files.settings.heartbeat_us)
 
 
 def claim(turn: Turn) -> None:

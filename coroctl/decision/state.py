@@ -64,6 +64,8 @@ class World(NamedTuple):
     """Machines were paused by us."""
     role: Role = Role.SLAVE
     reason: Reason | None = Reason.STARTING
+    able_since: int = 0
+    """Since when nothing has barred the lease; 0 while something does."""
     unfit: Reason | None = None
     """The part of `reason` that concerns the address: also known while something else bars the lease."""
 
