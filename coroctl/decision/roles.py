@@ -99,7 +99,8 @@ def handed_over_cleanly(turn: Turn) -> bool:
     """The former holder says that its manager has stopped, and that the role is meant for this node."""
     vote = turn.disk.wanted.vote
     news = turn.heard.get(vote.node) if vote is not None else None
-    return news is not None and news.handed_to == turn.life.node and news.given_up == vote
+    # The release may have come by way of another node, before the former holder's own.
+    return news is not None and news.handed_to == turn.life.node and turn.ballots.given_up == vote
 
 
 def end(turn: Turn) -> None:
@@ -243,5 +244,5 @@ def give(turn: Turn, node: NodeId) -> None:
         gap = gap if again else OFFER_LEASES * claim.lease_us
         turn.claim = claim._replace(offer_to=node, offer_from=turn.now + gap, offer_gap=gap)
     turn.claim = turn.claim._replace(handed_to=node, clean=turn.now >= claim.manager_from)
-    log(turn, Event.HAND_OVER, node)
+    log(turn, Event.HAND_OVER, node if node != NOBODY else "to nobody in particular")
     promotion.demote(turn, release=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from coroctl.decision.messages import Verdict
 from coroctl.decision.rules import RULES
 from coroctl.sim import schedule
 from coroctl.sim.clock import SECOND
@@ -33,6 +34,7 @@ def test_kept_seeds(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_soak() -> None:
     for seed in range(10_000, 13_000):
         result, _ = schedule.run(schedule.draw(seed))
@@ -70,3 +72,30 @@ def test_a_broken_core_is_found_and_shrunk() -> None:
 
     assert fails(failing)
     assert schedule.shrink(failing, fails).faults == (split,)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_thousand_operator_commands_amid_faults(seed: int) -> None:
+    """P3, faults.md row 25."""
+    drawn = schedule.draw(700 + seed)
+    verbs = ("PRIORITY", "PROMOTE", "SUSPEND", "RESUME")
+    asks = [
+        Fault(
+            SECOND + number * 35_000,
+            Kind.ASK,
+            number % drawn.nodes + 1,
+            0,
+            (verbs[number * 7 % 4], number // 3 % drawn.nodes + 1, number % 90 + 1),
+        )
+        for number in range(1000)
+    ]
+    nodes = range(1, drawn.nodes + 1)
+    resumed = [Fault((41 + node) * SECOND, Kind.ASK, node, 0, ("RESUME", node)) for node in nodes]
+    result, cluster = schedule.run(drawn._replace(faults=(*drawn.faults, *asks, *resumed), check_liveness=False))
+    assert not result.violations
+    verdicts = [verdict for found in cluster.checker.answers.values() for verdict in found]
+    assert verdicts.count(Verdict.OK) > 20
+    holder = cluster.holder()
+    assert holder is not None
+    cluster.checker.nothing_lost(holder)
+    assert not cluster.checker.violations
