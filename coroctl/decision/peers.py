@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from coroctl.decision.state import Turn
-    from coroctl.decision.values import Heartbeat, Identity, News, Tenure
+    from coroctl.decision.values import Heartbeat, Identity, News, Staged, Tenure
     from coroctl.model import NodeId
 
 COUNTER_SHIFT = 20
@@ -163,6 +163,16 @@ def is_majority(turn: Turn, nodes: Container[NodeId]) -> bool:
 def hears_majority(turn: Turn) -> bool:
     """Whether this node hears voters of majority weight, itself included."""
     return is_majority(turn, {*turn.heard, turn.life.node})
+
+
+def staged_elsewhere(turn: Turn) -> tuple[Staged, NodeId] | None:
+    """The file staged under the highest ballot among those heard, if it may become the next one and is not here."""
+    files = turn.files
+    found = [(news.staged, node) for node, news in turn.heard.items() if news.staged is not None]
+    top = max(found, key=lambda one: one[0].ballot, default=None)
+    if top is None or top[0].identity is None or top[0].identity.version != files.settings.identity.version + 1:
+        return None
+    return None if files.staged is not None and files.staged.ballot >= top[0].ballot else top
 
 
 def rank(node: NodeId, news: News) -> Rank:

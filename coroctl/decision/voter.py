@@ -143,7 +143,8 @@ def told_vote(turn: Turn) -> Tenure | None:
 
 def regain_trust(turn: Turn) -> None:
     """After the state was lost (L9): fresh terms of others of weight > sum - majority, so that one of them knows
-    every vote that this node may have given; the highest term is the floor, and the longest promise is kept.
+    every vote that this node may have given and every file that it may have staged; the highest term is the floor,
+    the longest promise is kept.
     """
     if turn.life.trusted or not turn.life.told:
         return
@@ -151,6 +152,9 @@ def regain_trust(turn: Turn) -> None:
     for one in turn.files.lists:
         if sum(one.weights.get(node, 0) for node in others) <= one.total - one.majority:
             return
+    if peers.staged_elsewhere(turn) is not None:
+        # It may have been among the majority that staged this file, too: it is staged here again first (files.py).
+        return
     longest = max(news.vote_promise_us for news in turn.heard.values())
     term = max(turn.ballots.term, *(news.term for news in turn.heard.values()))
     grants_from = max(turn.life.grants_from, turn.now + longest)

@@ -7,7 +7,6 @@ carried out wait in `pending`, and the clock is checked before each, exactly as 
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from coroctl.decision.actions import (
@@ -33,6 +32,7 @@ from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
 from coroctl.sim.clock import MS, SECOND, Clock
 from coroctl.sim.kernel import Kernel
+from coroctl.sim.kinds import Trap
 from coroctl.sim.services import Disk, Services
 
 if TYPE_CHECKING:
@@ -48,14 +48,6 @@ if TYPE_CHECKING:
 TICKET_US = 100 * MS
 NETLINK_US = 200
 SOCKET_BUFFER = 400
-
-
-class Trap(Enum):
-    """What happens when the process reaches a counted point between two actions."""
-
-    FREEZE = "freeze"
-    KILL = "kill"
-    FREEZE_ALL = "freeze all"
 
 
 class Machine:

@@ -16,7 +16,8 @@ from coroctl.decision.rules import RULES, Rules
 from coroctl.errors import ConfigError
 from coroctl.sim.clock import SECOND
 from coroctl.sim.cluster import Cluster
-from coroctl.sim.faults import Fault, Kind, inject
+from coroctl.sim.faults import inject
+from coroctl.sim.kinds import Fault, Kind
 from coroctl.sim.schedule import Schedule, settings_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from coroctl.decision.settings import Settings
 from coroctl.decision.values import Identity
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.cluster import Cluster
-from coroctl.sim.faults import Fault, Kind, inject
+from coroctl.sim.faults import inject
+from coroctl.sim.kinds import Fault, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from coroctl.decision.actions import Alarm, Send, Store, Warn
-from coroctl.decision.events import Heard, Stored, StoreFailed, Tick
-from coroctl.decision.values import Heartbeat, Mark, Office, Reason, Record, Run, Tenure
+from coroctl.decision.actions import Alarm, FetchFile, Send, StageFile, Store, Warn
+from coroctl.decision.events import FileFetched, FileStaged, Heard, Stored, StoreFailed, Tick
+from coroctl.decision.values import Ballot, Heartbeat, Identity, Mark, Office, Reason, Record, Run, Staged, Tenure
 from tests.decision.build import INCARNATION, ME, T0, THREE, TWO, Node, claim, news, voted
 
 P = 2_200_000
@@ -151,6 +151,20 @@ def test_lost_state_waits_for_terms_of_the_others() -> None:
     assert node.state.life.grants_from >= node.now + 9_000_000 - 5000, "the longest promise, not one's own"
 
 
+def test_lost_state_may_have_lost_a_staged_file_too() -> None:
+    node = Node(lost=True)
+    staged = Staged(Ballot(4, 1, 1), Identity(2, "x"))
+    node.hear(TWO, news(term=8, staged=staged))
+    actions = node.hear(THREE, news(term=6))
+    early = node.state.life.trusted
+    fetch = next(action for action in [*node.actions, *actions] if isinstance(action, FetchFile))
+    actions = node.feed(FileFetched(fetch.number, fetch.identity))
+    stage = next(action for action in actions if isinstance(action, StageFile))
+    node.feed(FileStaged(stage.number, stage.staged))
+    node.hear(TWO, news(term=8, staged=staged))
+    assert (stage.staged, early, node.state.life.trusted) == (staged, False, True)
+
+
 def test_peers_that_remember_a_later_life_make_it_doubt_its_state() -> None:
     node = Node(Record(3))
     older = {ME: Mark(9 << 20, 1)}
@@ -173,6 +187,8 @@ def test_a_claimant_grants_nobody_else() -> None:
     node.now += 1_100_000
     node.feed(Tick())
     node.hear(THREE, news(would=ME, prio=10))
+    node.now += 300_000
+    node.feed(Tick())
     node.hear(TWO, news(would=ME))
     assert node.state.claim.office is Office.CLAIMING
     node.hear(TWO, claim(Tenure(9, TWO, 1, 1), prio=99))

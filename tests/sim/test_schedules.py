@@ -8,7 +8,7 @@ from coroctl.decision.messages import Verdict
 from coroctl.decision.rules import RULES
 from coroctl.sim import schedule
 from coroctl.sim.clock import SECOND
-from coroctl.sim.faults import Fault, Kind
+from coroctl.sim.kinds import Fault, Kind
 
 BATCH = 50
 
