@@ -177,7 +177,7 @@ def staged_elsewhere(turn: Turn) -> tuple[Staged, NodeId] | None:
 
 def rank(node: NodeId, news: News) -> Rank:
     """Order among candidates: what they may be, then priority, then the lowest nodeid."""
-    return (standing_of(news.reason).value, news.prio, -node)
+    return (standing_of(news.reason), news.prio, -node)
 
 
 def rank_of(turn: Turn, node: NodeId) -> Rank:
@@ -185,7 +185,7 @@ def rank_of(turn: Turn, node: NodeId) -> Rank:
     if node != turn.life.node:
         return rank(node, turn.heard[node])
     member = turn.files.settings.member(node)
-    return (own_standing(turn).value, member.prio if member else 0, -node)
+    return (own_standing(turn), member.prio if member else 0, -node)
 
 
 def own_standing(turn: Turn) -> Standing:

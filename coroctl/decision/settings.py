@@ -68,7 +68,10 @@ class Settings(NamedTuple):
 
     def member(self, node: NodeId) -> Member | None:
         """The node's row."""
-        return next((one for one in self.members if one.node == node), None)
+        for one in self.members:
+            if one.node == node:
+                return one
+        return None
 
     def largest(self) -> int:
         """The largest configured priority."""

@@ -130,9 +130,8 @@ def waits_for_better(turn: Turn, top: Rank) -> bool:
     """
     if turn.disk.wanted.vote is not None or turn.now >= turn.life.holdoff_until + turn.files.settings.holdoff_us:
         return False
-    standing = Standing.MASTER.value
     waiting = (node for node, news in turn.heard.items() if news.reason is Reason.HOLDOFF)
-    return any((standing, turn.heard[node].prio, -node) > top for node in waiting)
+    return any((Standing.MASTER, turn.heard[node].prio, -node) > top for node in waiting)
 
 
 def told_vote(turn: Turn) -> Tenure | None:
