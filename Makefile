@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # What runs real clusters needs root; everything else does not.
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 PYTEST_ARGS ?=
+# How long `make soak` draws random schedules for the core.
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
@@ -56,7 +58,11 @@ test: packages-test venv lint ## everything CI runs, real clusters included (roo
 bench: packages-lab venv ## measure; the numbers of the README come from here
 	$(SUDO) $(BIN)/python -m tests.bench
 
-soak: packages-test venv ## the long tests: many nodes, long freezes, repetitions
+soak: packages-test venv ## the long tests: MINUTES=10 of random schedules, search, mutations; then many nodes, long freezes
+	$(BIN)/python -m coroctl.sim soak --minutes $(MINUTES) --seed $$(date +%s)000
+	$(BIN)/python -m coroctl.sim search
+	$(BIN)/python -m coroctl.sim mutate
+	$(BIN)/python -m coroctl.sim takeover
 	$(SUDO) $(BIN)/pytest -m slow --timeout=1800 $(PYTEST_ARGS)
 
 screenshots: packages-screenshots venv ## pictures for the README, taken from a running lab

@@ -21,24 +21,31 @@ Ordering rules (as etcd raft's Ready has them):
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.messages import Answer, Edit, Request
-from coroctl.decision.values import Heartbeat, Identity, Reason, Record, Run, Staged, Tenure
-from coroctl.model import NodeId
+if TYPE_CHECKING:
+    from coroctl.decision.messages import Answer, Edit, Request
+    from coroctl.decision.values import Heartbeat, Identity, Reason, Record, Run, Staged, Tenure
+    from coroctl.model import NodeId
 
 
 class Step(Enum):
     """One thing to do on this node, that ends in Done or Failed."""
 
     ADD_ADDRESS = "add address"
+    """With a lifetime, which the shell renews with each commit of the dead-man; and announced from then on."""
     LOCK = "create the lock file"
     BRING_INVENTORY = "bring the inventory up"
+    """Only if the manager has moved here (`.lock.vmmgr.relocated` is missing); else Done at once."""
     START_MANAGER = "start the manager"
+    """The clock is read against `before` once more where it takes effect (ExecCondition). Failed after
+    service_start_s."""
     CHECK_PORTS = "check the ports"
+    """Failed if not all answer within service_start_s."""
     QUEUE_RECOVERY = "queue recovery, mark as relocated"
     STOP_MANAGER = "stop the manager"
     KILL_MANAGER = "kill the manager"
+    """SIGKILL to its control group; also ends a start or stop that is under way. Within service_kill_ms."""
     DISARM = "disarm"
     REMOVE_ADDRESS = "remove address"
     UNLOCK = "remove the lock files"

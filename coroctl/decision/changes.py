@@ -159,7 +159,8 @@ def may_commit(turn: Turn, change: Change, proposal: Proposal) -> bool:
     new = change.voters
     if new is not None and sum(weight for node, weight in new.weights.items() if node in have) < new.majority:
         return False
-    missing = (turn.world.members & turn.files.lists[0].weights.keys()) - have
+    stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
+    missing = (turn.world.members & turn.files.lists[0].weights.keys()) - have - stopped
     if not missing:
         over(turn, Alarm.NOT_STAGED)
         return True

@@ -55,10 +55,10 @@ from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import Settings, Voters
 from coroctl.decision.state import Ballots, Claim, Disk, Duty, Files, Life, State, Turn, World
 from coroctl.decision.values import Office, Record, Run, Staged
-from coroctl.model import NodeId
 
 if TYPE_CHECKING:
     from coroctl.decision import events
+    from coroctl.model import NodeId
 
 
 def step(state: State, given: Input) -> tuple[State, list[Action]]:

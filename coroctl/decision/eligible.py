@@ -12,7 +12,7 @@ from coroctl.decision.actions import Event, Step
 from coroctl.decision.log import log
 from coroctl.decision.settings import SECOND
 from coroctl.decision.steps import begin
-from coroctl.decision.values import Office, Reason
+from coroctl.decision.values import Office, Reason, Standing, standing_of
 from coroctl.model import Role
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ ADDRESS_CHECKS: Checks = (
     (Reason.PING, lambda turn: not turn.world.ping),
     (Reason.PROMOTION_FAILED, lambda turn: later(turn, turn.duty.failed_until)),
 )
-"""What bars only the address (values.ONLY_COORDINATOR). Judged apart: a holder is bound by these whatever else is so."""
+"""What bars only the address (values.ONLY_COORDINATOR). Judged apart: they bind a holder whatever else is so."""
 
 
 def first(turn: Turn, checks: Checks) -> Reason | None:
@@ -97,14 +97,17 @@ def judge(turn: Turn) -> None:
     note_majority(turn)
     role, world = role_of(turn), turn.world
     if reason is not world.reason or role is not world.role or unfit is not world.unfit:
-        turn.world = world._replace(reason=reason, role=role, unfit=unfit)
+        able_since = 0 if standing_of(reason) is Standing.NONE else world.able_since or turn.now
+        turn.world = world._replace(reason=reason, role=role, unfit=unfit, able_since=able_since)
         if role is not world.role:
-            log(turn, ROLE_EVENTS[role], why_suspended(turn) if role is Role.SUSPENDED else reason)
+            log(turn, ROLE_EVENTS[role], why(turn, role))
     pause(turn)
 
 
-def why_suspended(turn: Turn) -> Reason:
-    """Which of the three it is."""
+def why(turn: Turn, role: Role) -> Reason | None:
+    """Why a node is suspended, or a slave that is not eligible."""
+    if role is not Role.SUSPENDED:
+        return turn.world.reason if role is Role.SLAVE else None
     if suspended_by_operator(turn):
         return Reason.SUSPENDED
     return Reason.HEARS_TOO_FEW if quorate(turn) else Reason.NOT_QUORATE
@@ -116,9 +119,9 @@ ROLE_EVENTS = {Role.MASTER: Event.MASTER, Role.SLAVE: Event.SLAVE, Role.SUSPENDE
 def note_majority(turn: Turn) -> None:
     """Remember when a majority was last heard; who announced its stop is not missed."""
     stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
-    if peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
-        if turn.now - turn.world.majority_at > NOTED_US:
-            turn.world = turn.world._replace(majority_at=turn.now)
+    lately = turn.now - turn.world.majority_at <= NOTED_US
+    if not lately and peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
+        turn.world = turn.world._replace(majority_at=turn.now)
 
 
 def quorum_lost(turn: Turn) -> bool:

@@ -5,13 +5,14 @@ The clock is read *after* what the event tells of has happened (a ticket that wa
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.actions import Step
-from coroctl.decision.messages import Answer, Request
-from coroctl.decision.settings import Settings
-from coroctl.decision.values import Heartbeat, Identity, Staged
-from coroctl.model import NodeId
+if TYPE_CHECKING:
+    from coroctl.decision.actions import Step
+    from coroctl.decision.messages import Answer, Request
+    from coroctl.decision.settings import Settings
+    from coroctl.decision.values import Heartbeat, Identity, Staged
+    from coroctl.model import NodeId
 
 
 class Tick(NamedTuple):

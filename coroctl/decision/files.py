@@ -108,6 +108,11 @@ def committed(turn: Turn, identity: Identity) -> bool:
 def proposed(turn: Turn) -> Proposal | None:
     """The proposal with the highest ballot that may still be staged here."""
     files, disk = turn.files, turn.disk
+    if not turn.life.trusted:
+        lost = peers.staged_elsewhere(turn)
+        if lost is None:
+            return None
+        return Proposal(lost[0].ballot, files.settings.identity, lost[0].identity, lost[1], committed=False)
     change = turn.business.change
     found = change.proposal if change is not None and turn.claim.office is Office.HOLDING else None
     for news in turn.heard.values():

@@ -132,6 +132,7 @@ def lapse(turn: Turn, why: str) -> None:
         guard_until=turn.claim.lease_until() or turn.claim.until,
     )
     steps.clean(turn, steps.CLEAN_UP)
+    turn.claim = turn.claim._replace(handed_to=NOBODY, clean=False)
     stop_counting(turn)
 
 

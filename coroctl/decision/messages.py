@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.values import Identity, Tenure
-from coroctl.model import NodeId
+if TYPE_CHECKING:
+    from coroctl.decision.values import Identity, Tenure
+    from coroctl.model import NodeId
 
 
 class Verb(Enum):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from coroctl.decision.state import Turn
-    from coroctl.decision.values import Heartbeat, Identity, News, Tenure
+    from coroctl.decision.values import Heartbeat, Identity, News, Staged, Tenure
     from coroctl.model import NodeId
 
 COUNTER_SHIFT = 20
@@ -165,9 +165,19 @@ def hears_majority(turn: Turn) -> bool:
     return is_majority(turn, {*turn.heard, turn.life.node})
 
 
+def staged_elsewhere(turn: Turn) -> tuple[Staged, NodeId] | None:
+    """The file staged under the highest ballot among those heard, if it may become the next one and is not here."""
+    files = turn.files
+    found = [(news.staged, node) for node, news in turn.heard.items() if news.staged is not None]
+    top = max(found, key=lambda one: one[0].ballot, default=None)
+    if top is None or top[0].identity is None or top[0].identity.version != files.settings.identity.version + 1:
+        return None
+    return None if files.staged is not None and files.staged.ballot >= top[0].ballot else top
+
+
 def rank(node: NodeId, news: News) -> Rank:
     """Order among candidates: what they may be, then priority, then the lowest nodeid."""
-    return (standing_of(news.reason).value, news.prio, -node)
+    return (standing_of(news.reason), news.prio, -node)
 
 
 def rank_of(turn: Turn, node: NodeId) -> Rank:
@@ -175,7 +185,7 @@ def rank_of(turn: Turn, node: NodeId) -> Rank:
     if node != turn.life.node:
         return rank(node, turn.heard[node])
     member = turn.files.settings.member(node)
-    return (own_standing(turn).value, member.prio if member else 0, -node)
+    return (own_standing(turn), member.prio if member else 0, -node)
 
 
 def own_standing(turn: Turn) -> Standing:

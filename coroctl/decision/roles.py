@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from coroctl.decision import changes, lease, peers, promotion, voter
 from coroctl.decision.actions import Event, Step
-from coroctl.decision.eligible import quorum_lost
+from coroctl.decision.eligible import later, quorum_lost
 from coroctl.decision.log import log
 from coroctl.decision.settings import SECOND
 from coroctl.decision.state import Business, Claim
@@ -60,10 +60,17 @@ def ordinary(turn: Turn) -> None:
     voter.consider(turn)
     if turn.life.stopping:
         end(turn)
-    elif standing_of(turn.world.reason) is not Standing.NONE and voter.would(turn) == turn.life.node:
+    elif able(turn) and voter.would(turn) == turn.life.node:
         supporters = {node for node, news in turn.heard.items() if news.would == turn.life.node}
         if peers.is_majority(turn, supporters | {turn.life.node}):
             claim(turn)
+
+
+def able(turn: Turn) -> bool:
+    """Eligible for a heartbeat already: when quorum comes back, it comes to the best node within moments too."""
+    if standing_of(turn.world.reason) is Standing.NONE:
+        return False
+    return not later(turn, turn.world.able_since + turn.files.settings.heartbeat_us)
 
 
 def claim(turn: Turn) -> None:
@@ -92,7 +99,8 @@ def handed_over_cleanly(turn: Turn) -> bool:
     """The former holder says that its manager has stopped, and that the role is meant for this node."""
     vote = turn.disk.wanted.vote
     news = turn.heard.get(vote.node) if vote is not None else None
-    return news is not None and news.handed_to == turn.life.node and news.given_up == vote
+    # The release may have come by way of another node, before the former holder's own.
+    return news is not None and news.handed_to == turn.life.node and turn.ballots.given_up == vote
 
 
 def end(turn: Turn) -> None:
@@ -236,5 +244,5 @@ def give(turn: Turn, node: NodeId) -> None:
         gap = gap if again else OFFER_LEASES * claim.lease_us
         turn.claim = claim._replace(offer_to=node, offer_from=turn.now + gap, offer_gap=gap)
     turn.claim = turn.claim._replace(handed_to=node, clean=turn.now >= claim.manager_from)
-    log(turn, Event.HAND_OVER, node)
+    log(turn, Event.HAND_OVER, node if node != NOBODY else "to nobody in particular")
     promotion.demote(turn, release=True)

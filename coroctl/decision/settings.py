@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.values import Identity
-from coroctl.model import NodeId
+if TYPE_CHECKING:
+    from coroctl.decision.values import Identity
+    from coroctl.model import NodeId
 
 MS = 1000
 SECOND = 1000 * MS
@@ -67,7 +68,10 @@ class Settings(NamedTuple):
 
     def member(self, node: NodeId) -> Member | None:
         """The node's row."""
-        return next((one for one in self.members if one.node == node), None)
+        for one in self.members:
+            if one.node == node:
+                return one
+        return None
 
     def largest(self) -> int:
         """The largest configured priority."""

@@ -12,6 +12,7 @@ from coroctl.decision.values import NOBODY, Heartbeat, Mark, News, Office
 if TYPE_CHECKING:
     from coroctl.decision.state import Turn
 
+GIVEN = frozenset({Office.RELEASING, Office.VOTER})
 TELLING = frozenset({Office.CLAIMING, Office.HOLDING})
 
 
@@ -66,7 +67,8 @@ def compose(turn: Turn) -> News:
         turn.world.reason,
         member.prio if member is not None else 0,
         turn.ballots.given_up,
-        claim.handed_to if claim.clean else NOBODY,
+        # Told only when the manager has stopped: a lost lease in between makes it an ordinary lapse again.
+        claim.handed_to if claim.clean and claim.office in GIVEN else NOBODY,
         files.settings.identity,
         files.lists[0].digest,
         tuple(one.pairs() for one in files.lists[1:]),

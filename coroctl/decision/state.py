@@ -5,12 +5,9 @@ Owns no rule. A State is never changed: a Turn starts from one, and `close` make
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.actions import Action, Alarm, Step
-from coroctl.decision.messages import Answer, Edit, Request
 from coroctl.decision.rules import RULES, Rules
-from coroctl.decision.settings import Settings, Voters
 from coroctl.decision.values import (
     NOBODY,
     Identity,
@@ -24,6 +21,11 @@ from coroctl.decision.values import (
     Tenure,
 )
 from coroctl.model import NodeId, Role
+
+if TYPE_CHECKING:
+    from coroctl.decision.actions import Action, Alarm, Step
+    from coroctl.decision.messages import Answer, Edit, Request
+    from coroctl.decision.settings import Settings, Voters
 
 NEVER = 1 << 62
 
@@ -62,6 +64,8 @@ class World(NamedTuple):
     """Machines were paused by us."""
     role: Role = Role.SLAVE
     reason: Reason | None = Reason.STARTING
+    able_since: int = 0
+    """Since when nothing has barred the lease; 0 while something does."""
     unfit: Reason | None = None
     """The part of `reason` that concerns the address: also known while something else bars the lease."""
 

@@ -6,7 +6,7 @@ All times are integers: microseconds of the clock of the node that they belong t
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from coroctl.model import NodeId
@@ -82,8 +82,8 @@ class Office(Enum):
     RELEASING = "releasing"
 
 
-class Standing(Enum):
-    """What a node may be elected for."""
+class Standing(IntEnum):
+    """What a node may be elected for: the larger, the better."""
 
     NONE = 0
     COORDINATOR = 1

@@ -130,9 +130,8 @@ def waits_for_better(turn: Turn, top: Rank) -> bool:
     """
     if turn.disk.wanted.vote is not None or turn.now >= turn.life.holdoff_until + turn.files.settings.holdoff_us:
         return False
-    standing = Standing.MASTER.value
     waiting = (node for node, news in turn.heard.items() if news.reason is Reason.HOLDOFF)
-    return any((standing, turn.heard[node].prio, -node) > top for node in waiting)
+    return any((Standing.MASTER, turn.heard[node].prio, -node) > top for node in waiting)
 
 
 def told_vote(turn: Turn) -> Tenure | None:
@@ -143,7 +142,8 @@ def told_vote(turn: Turn) -> Tenure | None:
 
 def regain_trust(turn: Turn) -> None:
     """After the state was lost (L9): fresh terms of others of weight > sum - majority, so that one of them knows
-    every vote that this node may have given; the highest term is the floor, and the longest promise is kept.
+    every vote that this node may have given and every file that it may have staged; the highest term is the floor,
+    the longest promise is kept.
     """
     if turn.life.trusted or not turn.life.told:
         return
@@ -151,6 +151,9 @@ def regain_trust(turn: Turn) -> None:
     for one in turn.files.lists:
         if sum(one.weights.get(node, 0) for node in others) <= one.total - one.majority:
             return
+    if peers.staged_elsewhere(turn) is not None:
+        # It may have been among the majority that staged this file, too: it is staged here again first (files.py).
+        return
     longest = max(news.vote_promise_us for news in turn.heard.values())
     term = max(turn.ballots.term, *(news.term for news in turn.heard.values()))
     grants_from = max(turn.life.grants_from, turn.now + longest)

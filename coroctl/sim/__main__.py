@@ -1,4 +1,4 @@
-"""``python -m coroctl.sim soak|replay|mutate|takeover|play``: the simulator from the command line."""
+"""``python -m coroctl.sim soak|replay|mutate|search|takeover|play``: the simulator from the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from coroctl.decision.rules import RULES
-from coroctl.sim import mutations, scenario, schedule, takeover
+from coroctl.sim import mutations, scenario, schedule, search, takeover
 
 SCENARIOS = Path("tests/scenarios")
 
@@ -21,7 +21,7 @@ def soak(args: argparse.Namespace) -> int:
         result, _ = schedule.run(schedule.draw(seed))
         if result.violations:
             bad += 1
-            print(f"seed {seed}: {result.violations[0]}")
+            print(f"seed {seed}: {result.violations[0]}", flush=True)
         seed += 1
     took = time.monotonic() - begun
     done = seed - args.seed
@@ -53,6 +53,18 @@ def mutate(args: argparse.Namespace) -> int:
     return 0 if all(caught for _, caught in rows) else 1
 
 
+def explore(args: argparse.Namespace) -> int:
+    """Every order of events, up to a depth."""
+    begun = time.monotonic()
+    found = search.search(args.places)
+    took = time.monotonic() - begun
+    print(
+        f"{found.places} places, everything up to {found.depth} events, {took:.0f} s: {found.broken or 'no violation'}"
+    )
+    print(*found.path, sep="\n", end="")
+    return 1 if found.broken else 0
+
+
 def times(args: argparse.Namespace) -> int:
     """Takeover times."""
     print(*takeover.distributions(args.runs), sep="\n")
@@ -82,6 +94,9 @@ def main() -> int:
     one.add_argument("--chance", action="store_true")
     one.add_argument("--scenarios", type=Path, default=SCENARIOS)
     one.set_defaults(run=mutate)
+    one = verbs.add_parser("search")
+    one.add_argument("--places", type=int, default=150_000)
+    one.set_defaults(run=explore)
     one = verbs.add_parser("takeover")
     one.add_argument("--runs", type=int, default=100)
     one.set_defaults(run=times)

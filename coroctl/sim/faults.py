@@ -1,12 +1,8 @@
-"""Faults and commands as values: what, when, to whom, for how long. A schedule is a tuple of them.
-
-A schedule is data, so that a failing one can be shrunk, printed and kept. The table BEGIN says what each kind does.
-"""
+"""What each kind of fault does to a cluster: the table BEGIN, one function a kind."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from coroctl.decision.actions import CommitDeadMan, Do, LoadFile, Send, SetTicket, StageFile, Step, Store
 from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Stop, Uplink
@@ -15,64 +11,12 @@ from coroctl.decision.settings import Member
 from coroctl.model import NodeId
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.corosync import Mode
-from coroctl.sim.machine import Trap
+from coroctl.sim.kinds import Fault, Kind, Trap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.sim.cluster import Cluster
-
-
-class Kind(Enum):
-    """What can go wrong, and what operators do meanwhile."""
-
-    OFF = "off"
-    KILL = "kill"
-    KILL_WITHIN = "kill-within"
-    FREEZE = "freeze"
-    FREEZE_WITHIN = "freeze-within"
-    FREEZE_ALL = "freeze-all"
-    FREEZE_ALL_WITHIN = "freeze-all-within"
-    STATE_LOST = "state-lost"
-    STATE_OLD = "state-old"
-    ISOLATE = "isolate"
-    CUT = "cut"
-    ONE_WAY = "one-way"
-    SPLIT = "split"
-    FLAP = "flap"
-    LOSS = "loss"
-    LATE = "late"
-    DUPLICATE = "duplicate"
-    COROSYNC_LIES = "corosync-lies"
-    COROSYNC_FREEZE = "corosync-freeze"
-    COROSYNC_RESTART = "corosync-restart"
-    DISK_FULL = "disk-full"
-    DISK_SLOW = "disk-slow"
-    BREAK = "break"
-    UPLINK = "uplink"
-    ADDRESS_GONE = "address-gone"
-    FLUSH = "flush"
-    STOP = "stop"
-    ASK = "ask"
-    BY_HAND = "by-hand"
-
-
-class Fault(NamedTuple):
-    """One of them. `extra` is the kind's own: another node, a count, a verb, a mode."""
-
-    at: int
-    kind: Kind
-    node: int = 0
-    us: int = 0
-    extra: tuple[int | str, ...] = ()
-
-    def __str__(self) -> str:
-        words = [f"{self.at / SECOND:.3f}", self.kind.value]
-        if self.node:
-            words.append(str(self.node))
-        if self.us:
-            words.append(f"for={self.us / SECOND:.3f}")
-        return " ".join([*words, *map(str, self.extra)])
 
 
 POINTS: dict[str, type] = {
@@ -151,7 +95,8 @@ def within(cluster: Cluster, fault: Fault) -> None:
 def state_lost(cluster: Cluster, fault: Fault) -> None:
     """The daemon dies and its state file with it."""
     kill(cluster, fault)
-    cluster.machines[NodeId(fault.node)].disk.record = None
+    disk = cluster.machines[NodeId(fault.node)].disk
+    disk.record = disk.staged = None
 
 
 def state_old(cluster: Cluster, fault: Fault) -> None:
@@ -328,10 +273,15 @@ def break_step(cluster: Cluster, fault: Fault) -> None:
     step = Step[str(fault.extra[0])]
     if len(fault.extra) > 1:
         services.slow[step] = int(fault.extra[1]) * MS
-        later(cluster, fault, services.slow.pop, step, None)
+        later(cluster, fault, quick_again, services.slow, step)
     else:
         services.broken.add(step)
         later(cluster, fault, services.broken.discard, step)
+
+
+def quick_again(slow: dict[Step, int], step: Step) -> None:
+    """As long as usual."""
+    slow.pop(step, None)
 
 
 def uplink(cluster: Cluster, fault: Fault) -> None:
@@ -413,4 +363,3 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.ASK: ask,
     Kind.BY_HAND: by_hand,
 }
-

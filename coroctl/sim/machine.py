@@ -7,8 +7,7 @@ carried out wait in `pending`, and the clock is checked before each, exactly as 
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coroctl.decision.actions import (
     CommitDeadMan,
@@ -31,30 +30,24 @@ from coroctl.decision.core import Start, boot, step
 from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, Heard, Input, Relayed, Tick, Ticketed
 from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
-from coroctl.decision.values import Heartbeat, Office, Run
 from coroctl.sim.clock import MS, SECOND, Clock
 from coroctl.sim.kernel import Kernel
+from coroctl.sim.kinds import Trap
 from coroctl.sim.services import Disk, Services
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coroctl.decision.actions import Action
     from coroctl.decision.events import Event
     from coroctl.decision.state import State
-    from coroctl.decision.values import Identity
+    from coroctl.decision.values import Heartbeat, Identity, Office, Run
     from coroctl.model import NodeId
     from coroctl.sim.cluster import Cluster
 
 TICKET_US = 100 * MS
 NETLINK_US = 200
 SOCKET_BUFFER = 400
-
-
-class Trap(Enum):
-    """What happens when the process reaches a counted point between two actions."""
-
-    FREEZE = "freeze"
-    KILL = "kill"
-    FREEZE_ALL = "freeze all"
 
 
 class Machine:
@@ -382,7 +375,7 @@ class Machine:
         self.cluster.warned(self, action)
 
 
-PERFORM = {
+PERFORM: dict[type, Callable[[Machine, Any], None]] = {
     Send: Machine.send,
     Store: Machine.store,
     WriteRun: Machine.write_run,

@@ -7,11 +7,13 @@ counted: it must break a promise. What chance does not reach there, the directed
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.decision.rules import RULES, Rules
 from coroctl.sim import scenario, schedule
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BUDGET = 500
 DIRECTED = {

@@ -16,7 +16,8 @@ from coroctl.decision.rules import RULES, Rules
 from coroctl.errors import ConfigError
 from coroctl.sim.clock import SECOND
 from coroctl.sim.cluster import Cluster
-from coroctl.sim.faults import Fault, Kind, inject
+from coroctl.sim.faults import inject
+from coroctl.sim.kinds import Fault, Kind
 from coroctl.sim.schedule import Schedule, settings_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def parse(text: str, name: str = "commands") -> Script:
             if not words:
                 continue
             if words[0] == "cluster":
-                options.update(word.split("=", 1) for word in words[1:])
+                options.update((key, value) for key, _, value in (word.partition("=") for word in words[1:]))
             elif words[0] == "end":
                 end = moment(words[1])
             else:

@@ -14,7 +14,8 @@ from coroctl.decision.settings import Settings
 from coroctl.decision.values import Identity
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.cluster import Cluster
-from coroctl.sim.faults import Fault, Kind, inject
+from coroctl.sim.faults import inject
+from coroctl.sim.kinds import Fault, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,10 +63,13 @@ def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) 
         inject(cluster, fault)
     cluster.timeline.at(ALL_OVER, cluster.repair)
     cluster.run(END)
+    if schedule.failback and cluster.checker.leases and cluster.checker.leases[-1][0] > END - 3 * SECOND:
+        # The role is just going home: look when it has arrived.
+        cluster.run(5 * SECOND)
     if schedule.check_liveness:
         allowed = 12 + 6 * sum(weight(fault) for fault in schedule.faults)
         # With failback the role may go home late: the next hand-over to the same node waits for 10 L (L13).
-        cluster.checker.finally_good(END if schedule.failback else SETTLED, allowed)
+        cluster.checker.finally_good(2 * END if schedule.failback else SETTLED, allowed)
     result = Result(tuple(cluster.checker.violations), cluster.steps, len(cluster.checker.leases))
     return result, cluster
 
@@ -282,4 +286,3 @@ def shrink(schedule: Schedule, fails: Callable[[Schedule], bool], budget: int = 
                 start += size
         size //= 2
     return schedule._replace(faults=tuple(faults))
-

@@ -10,17 +10,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.messages import Verb
 from coroctl.model import Availability, Gap, Node, NodeId, NodeStatus, Quorum, Snapshot, Source
+from coroctl.sim import Cluster, Verb
 from coroctl.sim.clock import MS, SECOND
-from coroctl.sim.cluster import Cluster
 from coroctl.sources.changes import Change, Level
 from coroctl.sources.feed import Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from coroctl.sim.cluster import Line, NodeView
+    from coroctl.sim import Line, NodeView
 
 PRIOS = (100, 40, 10)
 WARM_UP_S = 10

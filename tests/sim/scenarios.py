@@ -1,4 +1,6 @@
-"""The scenario folders: story, commands, expected. ``python -m tests.sim.scenarios NAME ...|--all`` writes expected anew.
+"""The scenario folders: story, commands, expected.
+
+``python -m tests.sim.scenarios NAME ...`` (or ``--all``) writes the expected logs anew.
 
 Read every log that it writes: a scenario is right when its log is what an operator would want, not when it is stable.
 """

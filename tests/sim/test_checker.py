@@ -1,0 +1,93 @@
+"""The checker is checked: every promise is broken on purpose, and must be flagged."""
+
+from __future__ import annotations
+
+from coroctl.decision.messages import Answer, Verdict
+from coroctl.decision.values import Identity, Tenure
+from coroctl.model import NodeId
+from coroctl.sim.clock import SECOND
+from coroctl.sim.cluster import Cluster
+
+ONE, TWO = NodeId(1), NodeId(2)
+
+
+def running() -> Cluster:
+    cluster = Cluster(1, 3)
+    cluster.start()
+    cluster.run(8 * SECOND)
+    assert not cluster.checker.violations
+    return cluster
+
+
+def promises(cluster: Cluster) -> set[str]:
+    return {violation.promise for violation in cluster.checker.violations}
+
+
+def test_a_second_speaker_by_hand() -> None:
+    cluster = running()
+    machine = cluster.machines[TWO]
+    machine.kernel.address = True
+    machine.kernel.element = cluster.timeline.now + SECOND
+    cluster.speech(machine)
+    assert promises(cluster) == {"P1"}
+
+
+def test_an_address_behind_a_closed_gate_is_no_speaker() -> None:
+    cluster = running()
+    machine = cluster.machines[TWO]
+    machine.kernel.address = True
+    cluster.speech(machine)
+    assert not cluster.checker.violations
+
+
+def test_an_address_without_a_gate_is_one() -> None:
+    cluster = running()
+    machine = cluster.machines[TWO]
+    machine.kernel.address, machine.kernel.gate = True, False
+    cluster.speech(machine)
+    assert promises(cluster) == {"P1"}
+
+
+def test_a_second_manager() -> None:
+    cluster = running()
+    cluster.machines[TWO].services.run_manager()
+    assert promises(cluster) == {"P1b"}
+
+
+def test_a_term_that_falls_and_a_tenure_that_comes_again() -> None:
+    cluster = running()
+    first = cluster.checker.leases[0][1]
+    cluster.checker.lease(Tenure(9, TWO, 1, 1), TWO)
+    cluster.checker.lease(Tenure(8, ONE, 1, 1), ONE)
+    cluster.checker.lease(first, ONE)
+    assert [violation.promise for violation in cluster.checker.violations] == ["P8", "P8"]
+
+
+def test_two_files_of_one_version() -> None:
+    cluster = running()
+    cluster.checker.loads(cluster.machines[ONE], Identity(2, "a"), (), by_hand=False)
+    cluster.checker.loads(cluster.machines[TWO], Identity(2, "b"), (), by_hand=False)
+    assert promises(cluster) == {"P3"}
+
+
+def test_what_was_refused_appears() -> None:
+    cluster = running()
+    cluster.checker.answered(Answer("r", Verdict.REFUSED))
+    cluster.checker.loads(cluster.machines[ONE], Identity(2, "a"), ("r",), by_hand=False)
+    assert promises(cluster) == {"P3"}
+
+
+def test_what_was_ok_is_lost() -> None:
+    cluster = running()
+    cluster.checker.loaded.add("r")
+    cluster.checker.answered(Answer("r", Verdict.OK))
+    assert not cluster.checker.violations
+    cluster.checker.finally_good(cluster.timeline.now, 100)
+    assert promises(cluster) == {"P3"}
+
+
+def test_nobody_in_office_in_the_end() -> None:
+    cluster = running()
+    cluster.machines[ONE].power_off()
+    cluster.checker.finally_good(cluster.timeline.now, 100)
+    assert promises(cluster) == {"liveness"}
