@@ -115,7 +115,7 @@ def _next(data: bytes, start: int) -> tuple[bytes, str]:
 
 def _classify(raw: bytes, number: int) -> Line:
     body = _body(raw)
-    text = body.strip(b" \t")
+    text = body.lstrip(b" \t")
     if not text or text.startswith(b"#"):
         return Line(number, raw, Kind.IGNORED)
     if b"{" in text:
@@ -129,9 +129,8 @@ def _classify(raw: bytes, number: int) -> Line:
 
 def _body(raw: bytes) -> bytes:
     """What corosync sees of a line: to the first NUL, without its end and trailing blanks."""
-    body = raw.split(b"\0", 1)[0]
-    body = body.removesuffix(b"\n").removesuffix(b"\r")
-    return body.rstrip(b" \t")
+    body = raw.partition(b"\0")[0] if b"\0" in raw else raw
+    return body.removesuffix(b"\n").removesuffix(b"\r").rstrip(b" \t")
 
 
 def _opening(raw: bytes, number: int, text: bytes) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from coroctl.conf.finding import error, rule, warning
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from coroctl.conf.finding import Remark
     from coroctl.conf.subject import Subject
+
+_NOT_PLAIN = re.compile(rb"[^\t\n -~]")
 
 
 @rule("empty")
@@ -49,7 +52,7 @@ def _nul(subject: Subject) -> Iterator[Remark]:
 @rule("control-character")
 def _control(subject: Subject) -> Iterator[Remark]:
     """corosync passes them on: into its log, cmap, and every terminal that shows a node's name."""
-    for line in subject.document.lines:
+    for line in subject.document.lines if _NOT_PLAIN.search(subject.data) else ():
         shown = decode(line.raw).rstrip("\r\n").replace("\t", " ").replace("\0", "")
         if not shown.isprintable():
             yield _unprintable(line.number, line.kind, shown)
