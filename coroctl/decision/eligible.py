@@ -131,7 +131,7 @@ def quorum_lost(turn: Turn) -> bool:
 
 
 def role_of(turn: Turn) -> Role:
-    """Master from the moment that the sequence is through."""
+    """Master from the moment that the promotion is through until the way down is."""
     if turn.claim.office is Office.HOLDING and turn.duty.serving:
         return Role.MASTER
     return Role.SUSPENDED if quorum_lost(turn) or suspended_by_operator(turn) else Role.SLAVE
