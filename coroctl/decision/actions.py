@@ -16,6 +16,8 @@ Ordering rules (as etcd raft's Ready has them):
    process (it may be frozen) kills this process and the manager and drops the address if that moment passes by
    100 ms unrenewed. (0: no guard.)
 7. Wake replaces the former wake-up.
+8. Whatever was begun ends in exactly one event, in bounded time, unless this process dies: a StageFile that never
+   ended would keep this node from voting.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def conclude(turn: Turn, change: Change, verdict: Verdict, why: str) -> None:
 def raise_priority(turn: Turn) -> None:
     """Section 6, step 6: the master makes itself the largest, unless it is, or failback is on."""
     business, settings = turn.business, turn.files.settings
-    if business.raised or not turn.duty.serving:
+    if business.raised or not turn.duty.serving or turn.duty.ending:
         return
     own = settings.member(turn.life.node)
     order = max(((one.prio, -one.node) for one in settings.members), default=(0, 0))

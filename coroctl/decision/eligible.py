@@ -131,9 +131,10 @@ def quorum_lost(turn: Turn) -> bool:
 
 
 def role_of(turn: Turn) -> Role:
-    """Master from the moment that the sequence is through."""
-    if turn.claim.office is Office.HOLDING and turn.duty.serving:
-        return Role.MASTER
+    """Master from the moment that the promotion is through until the way down is."""
+    if turn.claim.office is Office.HOLDING and turn.duty.touched:
+        # On its way up or down it may have the address still: not suspended before that is over.
+        return Role.MASTER if turn.duty.serving else Role.SLAVE
     return Role.SUSPENDED if quorum_lost(turn) or suspended_by_operator(turn) else Role.SLAVE
 
 

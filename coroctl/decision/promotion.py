@@ -69,7 +69,7 @@ def demote(turn: Turn, *, release: bool) -> None:
         turn.duty = duty._replace(release=duty.release or release)
         return
     sequence = needed(turn, DEMOTION) if duty.touched else ()
-    turn.duty = duty._replace(steps=sequence, number=0, ending=True, serving=False, release=release, started=turn.now)
+    turn.duty = duty._replace(steps=sequence, number=0, ending=True, release=release, started=turn.now)
 
 
 def go_on(turn: Turn) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.decision.messages import Answer, Verdict
 from coroctl.decision.values import Office
+from coroctl.model import Role
 
 if TYPE_CHECKING:
     from coroctl.decision.state import State
@@ -71,8 +72,13 @@ class Checker:
     def acts(self, machine: Machine, state: State, what: str) -> None:
         """P4: a suspended node holds nothing and starts nothing."""
         member = state.files.settings.member(machine.node)
-        if member is not None and member.suspended:
+        if (member is not None and member.suspended) or state.world.role is Role.SUSPENDED:
             self.violated("P4", f"{machine.node} is suspended, and begins: {what}")
+
+    def rests(self, machine: Machine) -> None:
+        """P4: a suspended node that has carried out what it decided does not speak."""
+        if machine.kernel.speaks(self.cluster.timeline.now):
+            self.violated("P4", f"{machine.node} is suspended and holds the address")
 
     def stepped(self, machine: Machine, before: State, after: State) -> None:
         """P8: terms of successive leases strictly rise, no tenure occurs twice."""

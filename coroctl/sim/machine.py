@@ -30,6 +30,7 @@ from coroctl.decision.core import Start, boot, step
 from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, Heard, Input, Relayed, Tick, Ticketed
 from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
+from coroctl.model import Role
 from coroctl.sim.clock import MS, SECOND, Clock
 from coroctl.sim.kernel import Kernel
 from coroctl.sim.kinds import Trap
@@ -77,8 +78,6 @@ class Machine:
         self.trap_us = 0
         self.trap_on: type | None = None
         self.wake = 0
-
-    # What others read
 
     @property
     def manager(self) -> bool:
@@ -249,6 +248,8 @@ class Machine:
                 continue
             action = pending.popleft()
             PERFORM[type(action)](self, action)
+        if not pending and self.state is not None and self.state.world.role is Role.SUSPENDED:
+            self.cluster.checker.rests(self)
 
     def trapped(self, action: Action) -> bool:
         """Whether the process stops here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coroctl.decision.messages import Answer, Verdict
+from coroctl.decision.messages import Answer, Verb, Verdict
 from coroctl.decision.values import Identity, Tenure
 from coroctl.model import NodeId
 from coroctl.sim.clock import SECOND
@@ -61,6 +61,20 @@ def test_a_term_that_falls_and_a_tenure_that_comes_again() -> None:
     cluster.checker.lease(Tenure(8, ONE, 1, 1), ONE)
     cluster.checker.lease(first, ONE)
     assert [violation.promise for violation in cluster.checker.violations] == ["P8", "P8"]
+
+
+def test_a_suspended_node_speaks_or_starts_something() -> None:
+    cluster = running()
+    cluster.ask(ONE, Verb.SUSPEND, TWO)
+    cluster.run(SECOND)
+    machine = cluster.machines[TWO]
+    assert machine.state is not None
+    cluster.checker.acts(machine, machine.state, "start the manager")
+    assert promises(cluster) == {"P4"}
+    cluster.checker.violations.clear()
+    machine.kernel.address, machine.kernel.element = True, cluster.timeline.now + SECOND
+    cluster.run(SECOND)
+    assert promises(cluster) == {"P1", "P4"}
 
 
 def test_two_files_of_one_version() -> None:

@@ -13,11 +13,13 @@ from coroctl.sim.kinds import Fault, Kind
 BATCH = 50
 
 KEPT = {
-    115: "after a freeze, queued echoes revived a lease whose manager the guard had killed",
-    278: "frozen between writing /run and killing the manager, with the guard already off",
-    366: "the same, found first",
+    2001525: "failback: the role was just going home when it was judged",
+    4000030: "suspended in the middle of a promotion, the node called itself suspended before it held nothing",
+    4000054: "the same after a freeze",
+    4000206: "the same",
 }
-"""Seeds that failed once. What a seed draws changes with the generator: the scenarios hold them for good."""
+"""Seeds that failed once. What a seed draws changes with the generator: scenarios hold the findings for good
+(ARCHITECTURE.md names them)."""
 
 
 @pytest.mark.parametrize("batch", range(10))
@@ -36,7 +38,7 @@ def test_kept_seeds(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_soak() -> None:
-    for seed in range(10_000, 13_000):
+    for seed in range(10_000, 11_000):
         result, _ = schedule.run(schedule.draw(seed))
         assert not result.violations, f"python -m coroctl.sim replay {seed}: {result.violations[0]}"
 
