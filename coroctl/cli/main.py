@@ -5,6 +5,7 @@ A command module has ``configure(parser)`` and ``run(args) -> exit code``.
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,9 @@ def _dispatch(words: list[str]) -> int:
         return _run_command("console", [])
     if words != ["-l"]:  # the way that every prompt and check takes costs no argparse
         _parser().parse_args(words)
+    # This process lives for 50 ms: looking for garbage, now and when it ends, would be a tenth of that.
+    gc.disable()
+    gc.freeze()
     from coroctl.cli.listing import print_listing
 
     return print_listing()
