@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from coroctl.cli.listing import print_listing
+from coroctl.cli.parser import Parser
 
 
 def main() -> int:
     """List the nodes; anything else is refused with usage."""
-    parser = argparse.ArgumentParser(prog="corolistener", description="Lists the nodes of this node's cluster.")
+    parser = Parser(prog="corolistener", description="Lists the nodes of this node's cluster.")
     parser.add_argument("-l", "--list", action="store_true", required=True, help="print the node list")
     parser.parse_args()
     return print_listing()

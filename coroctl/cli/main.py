@@ -60,11 +60,13 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run_command(name: str, words: list[str]) -> int:
-    import argparse
     from importlib import import_module
 
+    from coroctl.cli.parser import Parser
+
     module = import_module(f"coroctl.cli.{name}")
-    parser = argparse.ArgumentParser(prog=f"coroctl {name}", description=f"{COMMANDS[name]}.")
+    text = COMMANDS[name]
+    parser = Parser(prog=f"coroctl {name}", description=f"{text[0].upper()}{text[1:]}.")
     module.configure(parser)
     code: int = module.run(parser.parse_args(words))
     return code
@@ -74,9 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     import argparse
 
     from coroctl import __version__
+    from coroctl.cli.parser import Parser
 
     commands = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="coroctl",
         description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
