@@ -28,6 +28,8 @@ LINKS_S = 1.0
 """How often link states and latencies are asked for while somebody looks; everything else is told by events."""
 SILENT_S = 1.5
 """A call that takes longer means that corosync is frozen or starved."""
+BUSY_S = 5.0
+"""Asked every second, corosync may say "try again" for so long before what is known counts as old."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits between attempts to connect; the last one repeats."""
 
@@ -57,12 +59,15 @@ class Watch:
 
     def latest(self) -> Update | None:
         """The last update; when corosync has not answered for too long, that, and no status any more."""
-        update, since = self._latest, self._asking_since
-        if since is None or (waited := time.monotonic() - since) < SILENT_S:
+        update, since, now = self._latest, self._asking_since, time.monotonic()
+        if since is not None and now - since >= SILENT_S:
+            reason = f"corosync does not answer (for {now - since:.0f} s now): frozen or starved"
+        elif update is not None and now - update.at >= BUSY_S:
+            reason = f"corosync puts us off (for {now - update.at:.0f} s now): it cannot form a ring"
+        else:
             return update
-        reason = f"corosync does not answer (for {waited:.0f} s now): frozen or starved"
         if update is None:
-            return Update(from_file(self._conf, Availability.SILENT, reason), since)
+            return Update(from_file(self._conf, Availability.SILENT, reason), now)
         return Update(silenced(update.snapshot, reason), update.at)
 
     def _run(self) -> None:
