@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl.decision.messages import Answer, Verdict
 from coroctl.decision.values import Office
 from coroctl.model import Role
+from coroctl.sim.clock import SECOND
 
 if TYPE_CHECKING:
     from coroctl.decision.state import State
@@ -119,8 +120,11 @@ class Checker:
         if answer.verdict is Verdict.OK and answer.id not in self.loaded:
             self.violated("P3", f"{answer.id} is ok and no node has loaded it")
 
-    def finally_good(self, since: int, terms_allowed: int) -> None:
-        """Liveness: long after the last fault there is one holder, it serves, and nothing moves; and P3's "ok"."""
+    def finally_good(self, since: int, terms_allowed: int, gap_us: int) -> None:
+        """Liveness: long after the last fault there is one holder, it serves, and nothing moves; and P3's "ok".
+
+        `gap_us`: for so long the next hand-over to the same node is put off (L13).
+        """
         cluster = self.cluster
         holders = [one for one in cluster.machines.values() if one.holds()]
         if len(holders) != 1:
@@ -129,12 +133,19 @@ class Checker:
         holder = holders[0]
         if cluster.could_serve() and not (holder.kernel.speaks(cluster.timeline.now) and holder.manager):
             self.violated("liveness", f"{holder.node} holds and does not serve: {cluster.summary()}")
-        late = [str(tenure) for moment, tenure in self.leases if moment > since]
+        moves = [(moment, tenure) for moment, tenure in self.leases if moment > since]
+        late = [str(tenure) for moment, tenure in moves if not self.put_off(moment, tenure, gap_us)]
         if late:
             self.violated("liveness", f"the lease still moves: {' '.join(late)}")
         if self.leases[-1][1].term > terms_allowed:
             self.violated("liveness", f"term {self.leases[-1][1].term} after so few faults")
         self.nothing_lost(holder)
+
+    def put_off(self, moment: int, tenure: Tenure, gap_us: int) -> bool:
+        """Whether a lease moved just when a hand-over that L13 had put off was due: 10 L, or twice that, or ..."""
+        since_last = [moment - at for at, earlier in self.leases if earlier.node == tenure.node and at < moment]
+        waits = [gap_us << doublings for doublings in range(4)]
+        return any(-SECOND < waited - wait < 2 * SECOND for waited in since_last for wait in waits)
 
     def nothing_lost(self, holder: Machine) -> None:
         """P3: what was answered ok is in the file that the holder has in the end."""

@@ -63,13 +63,14 @@ def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) 
         inject(cluster, fault)
     cluster.timeline.at(ALL_OVER, cluster.repair)
     cluster.run(END)
-    if schedule.failback and cluster.checker.leases and cluster.checker.leases[-1][0] > END - 3 * SECOND:
-        # The role is just going home: look when it has arrived.
+    if cluster.checker.leases and cluster.checker.leases[-1][0] > END - 3 * SECOND:
+        # A hand-over that was put off (L13) is just under way: look when it is through.
         cluster.run(5 * SECOND)
     if schedule.check_liveness:
         allowed = 12 + 6 * sum(weight(fault) for fault in schedule.faults)
         # With failback the role may go home late: the next hand-over to the same node waits for 10 L (L13).
-        cluster.checker.finally_good(2 * END if schedule.failback else SETTLED, allowed)
+        since = 2 * END if schedule.failback else SETTLED
+        cluster.checker.finally_good(since, allowed, 10 * schedule.lease_ms * MS)
     result = Result(tuple(cluster.checker.violations), cluster.steps, len(cluster.checker.leases))
     return result, cluster
 

@@ -96,12 +96,12 @@ def test_what_was_ok_is_lost() -> None:
     cluster.checker.loaded.add("r")
     cluster.checker.answered(Answer("r", Verdict.OK))
     assert not cluster.checker.violations
-    cluster.checker.finally_good(cluster.timeline.now, 100)
+    cluster.checker.finally_good(cluster.timeline.now, 100, 20 * SECOND)
     assert promises(cluster) == {"P3"}
 
 
 def test_nobody_in_office_in_the_end() -> None:
     cluster = running()
     cluster.machines[ONE].power_off()
-    cluster.checker.finally_good(cluster.timeline.now, 100)
+    cluster.checker.finally_good(cluster.timeline.now, 100, 20 * SECOND)
     assert promises(cluster) == {"liveness"}
