@@ -232,7 +232,8 @@ def resume(turn: Turn, start: Start, record: Record) -> None:
         promise_us=record.promise_us,
         manager_from=turn.now + start.settings.service_kill_us,
     )
-    turn.duty = Duty(serving=start.serving, touched=start.serving, started=turn.now)
+    # The guard stays armed for the former life until echoes of this one prolong the lease.
+    turn.duty = Duty(serving=start.serving, touched=start.serving, started=turn.now, guard_until=run.guard_until)
     if not start.serving:
         steps.clean(turn, steps.CLEAN_UP)
 

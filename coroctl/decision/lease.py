@@ -30,6 +30,8 @@ def advance(turn: Turn) -> None:
     sent = min(echoed_by_majority(turn, one) for one in turn.lists)
     if sent > turn.claim.sent:
         turn.claim = turn.claim._replace(sent=sent)
+        if turn.duty.guard_until and not turn.duty.cleaning:
+            turn.duty = turn.duty._replace(guard_until=0)
 
 
 def echoed_by_majority(turn: Turn, voters: Voters) -> int:
@@ -129,7 +131,7 @@ def lapse(turn: Turn, why: str) -> None:
         failures=duty.failures,
         failed_until=duty.failed_until,
         cleaning=duty.cleaning,
-        guard_until=turn.claim.lease_until() or turn.claim.until,
+        guard_until=turn.claim.lease_until() or duty.guard_until or turn.claim.until,
     )
     steps.clean(turn, steps.CLEAN_UP)
     turn.claim = turn.claim._replace(handed_to=NOBODY, clean=False)

@@ -17,6 +17,7 @@ KEPT = {
     4000030: "suspended in the middle of a promotion, the node called itself suspended before it held nothing",
     4000054: "the same after a freeze",
     4000206: "the same",
+    1795354001186: "restarted, renewed, and frozen before its first echo: nothing guarded the manager any more (P1b)",
     1795353224669: "no fault of the core's: a hand-over that L13 had put off for 10 L came after the judging had begun",
 }
 """Seeds that failed once. What a seed draws changes with the generator: scenarios hold the findings for good
