@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from coroctl.cli.exits import EXIT_CODES
 from coroctl.cli.listing import exit_code
 from coroctl.sources.once import everything
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from coroctl.model import Snapshot
     from coroctl.sources.schema import Json
-
-EXIT_CODES = "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from coroctl.cli.exits import EXIT_DOWN, EXIT_ERROR, EXIT_NOT_QUORATE, EXIT_QUORATE
 from coroctl.cli.text import plain
 from coroctl.model import Availability, Role
 
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 _WIDTHS = (11, 17, 10, 14, 10)
 _HEADER = ("Id", "Ip", "Status", "Master/Slave", "Priority")
-
-EXIT_QUORATE = 0
-EXIT_ERROR = 1
-EXIT_NOT_QUORATE = 2
-EXIT_DOWN = 3
 
 
 def print_listing() -> int:

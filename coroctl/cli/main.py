@@ -9,6 +9,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
+from coroctl.cli.exits import EXIT_CODES, EXIT_ERROR
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ COMMANDS = {
     "status": "all that this node knows of its cluster",
 }
 """Name of a command (its module is ``coroctl.cli.NAME``) and what ``--help`` says of it."""
-
-EXIT_ERROR = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,8 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="coroctl",
         description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"commands (coroctl COMMAND --help says more):\n{commands}\n\n"
-        "exit codes: 0 quorate, 2 not quorate, 1 error or no answer, 3 corosync not running",
+        epilog=f"commands (coroctl COMMAND --help says more):\n{commands}\n\n{EXIT_CODES}",
         usage="coroctl [-l] [--version] | coroctl COMMAND ...",
     )
     parser.add_argument("-l", "--list", action="store_true", help="print the node list and exit")

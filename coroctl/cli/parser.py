@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-EXIT_ERROR = 1
+from coroctl.cli.exits import EXIT_ERROR
 
 
 class Parser(argparse.ArgumentParser):
