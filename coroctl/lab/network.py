@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.errors import LabError
-from coroctl.lab.run import attempt, run
+from coroctl.lab.run import attempt, run, until
 
 if TYPE_CHECKING:
     from coroctl.lab.plan import NodePlan, Plan
@@ -37,8 +37,15 @@ def create_bridges(plan: Plan) -> None:
     """Bridges without an address and without snooping, so that the host stays out and multicast passes."""
     for network in plan.networks:
         run(["ip", "link", "add", network.bridge, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0"])
-        run(["sysctl", "-qw", f"net.ipv6.conf.{network.bridge}.disable_ipv6=1"])
+        _silence(network.bridge)
         run(["ip", "link", "set", network.bridge, "up"])
+
+
+def _silence(interface: str) -> None:
+    """No IPv6 of the host's there. The kernel shows an interface a moment before its settings (seen with 16 nodes)."""
+    if Path("/proc/sys/net/ipv6").is_dir():
+        setting = f"net.ipv6.conf.{interface}.disable_ipv6=1"
+        until(lambda: attempt(["sysctl", "-qw", setting]).returncode == 0, 10, f"the settings of {interface}")
 
 
 def remove(plan: Plan) -> None:
@@ -63,7 +70,7 @@ def plug_in(plan: Plan, node: NodePlan) -> None:
     """Put the node's ports on their bridges, up unless somebody unplugged them."""
     unplugged = load_faults(plan).unplugged
     for network, port in zip(plan.networks, plan.ports(node), strict=True):
-        run(["sysctl", "-qw", f"net.ipv6.conf.{port}.disable_ipv6=1"])
+        _silence(port)
         run(["ip", "link", "set", port, "master", network.bridge, "down" if port in unplugged else "up"])
 
 
