@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Voters(NamedTuple):
     def of(pairs: tuple[tuple[NodeId, int], ...], *, majority: bool = True) -> Voters:
         """From nodes and votes: never from expected_votes or two_node. `majority` is a mutation's seam."""
         total = sum(votes for _, votes in pairs)
-        return Voters(dict(pairs), total, total // 2 + (1 if majority else 0), hash(tuple(sorted(pairs))))
+        digest = int.from_bytes(sha256(repr(sorted(pairs)).encode()).digest()[:7])
+        return Voters(dict(pairs), total, total // 2 + (1 if majority else 0), digest)
 
     def pairs(self) -> tuple[tuple[NodeId, int], ...]:
         """What `of` made it from."""
