@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Waits between attempts to connect; the last one repeats."""
+BUSY_S = 0.2
+"""While corosync says "try again", what it has announced is asked for anew so often."""
 _ANY_CHANGE = TrackType.ADD | TrackType.DELETE | TrackType.MODIFY | TrackType.PREFIX
 _RELOADING = "config.reload_in_progress"
 _VERSION = "totem.config_version"
@@ -103,7 +105,7 @@ class Corosync:
             fds = [*session.fds(), self._wake_read]
             self._report(session)
             while not self._stopping.is_set():
-                select.select(fds, [], [])
+                select.select(fds, [], [], BUSY_S if session.unread else None)
                 self._report(session)
         return True
 
@@ -134,7 +136,8 @@ class _Session:
         self._quorum.trackstart(Track.CURRENT | Track.CHANGES)
         for key in (_VERSION, _RELOADING):
             self._cmap.track_add(key, _ANY_CHANGE)
-        self._first = True
+        self.unread = True
+        """The configuration is to be read."""
 
     def fds(self) -> tuple[int, int]:
         return self._quorum.fd_get(), self._cmap.fd_get()
@@ -143,16 +146,17 @@ class _Session:
         """What has been notified since the last time, the membership before anything is asked for that could block."""
         views = [self._view(event) for event in self._quorum.dispatch() if isinstance(event, QuorumNotification)]
         yield from views
-        if self._configured():
+        self.unread = self._configured()
+        if self.unread:
             yield self._reloaded()
+            self.unread = False
         if views:
             yield self._with_votes(views[-1])
 
     def _configured(self) -> bool:
-        """Whether a reload has ended, or this is the first look."""
+        """Whether a reload has ended, or what was announced before is unread."""
         notes = self._cmap.dispatch()
-        first, self._first = self._first, False
-        return first or any(note.key != _RELOADING or note.new == 0 for note in notes)
+        return self.unread or any(note.key != _RELOADING or note.new == 0 for note in notes)
 
     def _reloaded(self) -> Reloaded:
         version = self._cmap.read(_VERSION).get(_VERSION, 0)
