@@ -5,9 +5,9 @@ until the lease that is written there has ended, and then kills the daemon, kill
 away. It knows nothing of coroctl but that file, speaks to the kernel directly, and asks systemd only where the kernel
 does not know.
 
-    guard.py watch [FOLDER]        guard until ended
-    guard.py clean [FOLDER]        once: act if the lease has ended, else leave everything as it is
-    guard.py may-start [FOLDER]    exit code 0 while this node's lease runs, else 1
+    guard.py watch [FOLDER [UNIT]]        guard until ended; UNIT is the daemon's
+    guard.py clean [FOLDER [UNIT]]        once: act if the lease has ended, else leave everything as it is
+    guard.py may-start [FOLDER [UNIT]]    exit code 0 while this node's lease runs, else 1
 
 ``may-start`` stands in the way of every start of the manager, so what only the others need is imported where it is
 needed, and `typing` not at all.
@@ -81,13 +81,13 @@ def now_us() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
-def may_start(folder: str) -> int:
+def may_start(folder: str, _daemon: str = DAEMON) -> int:
     """0 if this node's lease runs at this moment, else 1."""
     facts = read(folder)
     return 0 if facts is not None and now_us() < facts.lease_until else 1
 
 
-def watch(folder: str) -> int:
+def watch(folder: str, daemon: str = DAEMON) -> int:
     """Guard for ever. The daemon nudges it through its socket; the file's word is what counts."""
     listener = _listen(f"{folder}/{SOCKET}")
     known: Facts | None = None
@@ -99,7 +99,7 @@ def watch(folder: str) -> int:
         known = read(folder) or known
         if known is not None and is_due(known, ended):
             ended = known.guard_until
-            _act(folder, known, kill_group(DAEMON))
+            _act(folder, known, daemon, kill_group(daemon))
         if time.monotonic() - pinged >= _IDLE_S:
             pinged = time.monotonic()
             _tell_systemd("WATCHDOG=1")
@@ -119,7 +119,10 @@ def _wait(listener: socket, known: Facts | None, ended: int) -> None:
     if known is not None and known.guard_until not in (0, ended):
         left_us = known.guard_until + GRACE_US - now_us()
         wait_s = min(max(left_us, 0) / 1e6, _LOOK_S)
-    if select.select([listener], [], [], wait_s)[0]:
+    # Not select(2): stopped and continued, that waits anew for its whole time.
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    if poll.poll(wait_s * 1000):
         try:
             while listener.recv(16):
                 pass
@@ -138,17 +141,17 @@ def _listen(path: str) -> socket:
     return listener
 
 
-def clean(folder: str) -> int:
+def clean(folder: str, daemon: str = DAEMON) -> int:
     """Once, after the daemon has ended and before it is started again: as `watch` would act, should it not run."""
     facts = read(folder)
     if facts is not None and is_due(facts, _acted_upon(folder)):
-        _act(folder, facts, set())
+        _act(folder, facts, daemon, set())
     return 0
 
 
-def _act(folder: str, facts: Facts, daemon: set[int]) -> None:
-    """End everything of the master on this node, and say so in one line. The daemon's processes are dead by now: it
-    must not wake up and start anything.
+def _act(folder: str, facts: Facts, daemon: str, dead: set[int]) -> None:
+    """End everything of the master on this node, and say so in one line. The daemon's processes (``dead``) have been
+    killed by now: it must not wake up and start anything.
     """
     began = time.monotonic()
     late_ms = (now_us() - facts.guard_until) // 1000
@@ -157,7 +160,7 @@ def _act(folder: str, facts: Facts, daemon: set[int]) -> None:
     took_ms = (time.monotonic() - began) * 1000
     print(
         f"guard: the lease ended {late_ms} ms ago and was neither renewed nor cleaned up: "
-        f"killed {len(daemon)} processes of {DAEMON}, {len(manager)} of {facts.service or 'no manager'}; "
+        f"killed {len(dead)} processes of {daemon}, {len(manager)} of {facts.service or 'no manager'}; "
         f"address {facts.address or '-'} {'removed' if dropped else 'was not there'}; {took_ms:.0f} ms",
         file=sys.stderr,
         flush=True,
@@ -342,12 +345,12 @@ def _tell_systemd(state: str) -> None:
 
 def main(words: list[str]) -> int:
     """Run one verb; its exit code."""
-    verbs: dict[str, Callable[[str], int]] = {"watch": watch, "clean": clean, "may-start": may_start}
+    verbs: dict[str, Callable[..., int]] = {"watch": watch, "clean": clean, "may-start": may_start}
     verb = verbs.get(words[0]) if words else None
-    if verb is None:
-        print(f"usage: guard.py {'|'.join(verbs)} [FOLDER]", file=sys.stderr)
+    if verb is None or len(words) > 3:
+        print(f"usage: guard.py {'|'.join(verbs)} [FOLDER [UNIT]]", file=sys.stderr)
         return 2
-    return verb(words[1] if len(words) > 1 else FOLDER)
+    return verb(*(words[1:] or [FOLDER]))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ async def _until_open(address: str, port: int, missing: dict[int, str]) -> None:
         except TimeoutError:
             missing[port] = "no answer"
         except OSError as error:
-            missing[port] = (error.strerror or str(error)).lower()
+            missing[port] = os.strerror(error.errno or 0).lower()
         else:
             del missing[port]
             return
