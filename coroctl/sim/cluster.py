@@ -187,11 +187,7 @@ class Cluster:
 
     def summary(self) -> str:
         """One line."""
-        return "; ".join(
-            f"{view.node} {view.role.value if view.role else 'down'} term {view.term} {view.identity}"
-            f" {view.reason.value if view.reason else 'eligible'}{' speaks' if view.speaks else ''}"
-            for view in self.views()
-        )
+        return "; ".join(summed_up(view) for view in self.views())
 
     def note(self, node: NodeId, text: str) -> None:
         """Something happened, at a node (0: to all)."""
@@ -273,7 +269,11 @@ class Cluster:
             self.timeline.after(SECOND, machine.tell, life, FileFailed(action.number, "no answer"))
 
     def load(self, machine: Machine, action: LoadFile) -> None:
-        """Rename (it is in place from here on), then reload."""
+        """Rename (it is in place from here on), then reload. A file that was only fetched must be written first."""
+        staged = machine.disk.staged
+        if machine.disk.full and (staged is None or staged.identity != action.identity):
+            machine.later(RELOAD_US, FileFailed(action.number, "no space left on device"))
+            return
         self.checker.loads(machine, action.identity, self.files[action.identity].requests, by_hand=False)
         machine.loaded = action.identity
         machine.later(RELOAD_US, ConfigurationLoaded(self.files[action.identity].settings))
@@ -296,6 +296,17 @@ class Cluster:
                 self.machines[member.node] = Machine(self, member.node, self.any_clock(), identity)
                 self.corosync.changed(graceful=True)
                 self.timeline.after(SECOND, self.machines[member.node].start)
+
+
+def summed_up(view: NodeView) -> str:
+    """A node in one line."""
+    if view.role is None:
+        return f"{view.node} down"
+    reason = view.reason.value if view.reason else "eligible"
+    return (
+        f"{view.node} {view.role.value} prio {view.prio} term {view.term} {view.identity}"
+        f" {reason}{' speaks' if view.speaks else ''}"
+    )
 
 
 def heard(machine: Machine) -> list[News]:

@@ -71,6 +71,8 @@ class Corosync:
         """The callback."""
         view = self.views.get(node)
         if view is not None and node not in self.frozen and node not in self.down:
+            members = " ".join(str(member) for member in sorted(view.members))
+            self.cluster.note(node, f"corosync: {members}, {'' if view.quorate else 'not '}quorate")
             self.cluster.machines[node].deliver(Membership(view.members, view.quorate))
 
     def view(self, node: NodeId) -> View:

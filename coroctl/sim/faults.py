@@ -237,6 +237,7 @@ def corosync_restart(cluster: Cluster, fault: Fault) -> None:
     """kill -9 and start: the daemon loses its connection."""
     node = NodeId(fault.node)
     cluster.corosync.down.add(node)
+    cluster.note(node, "corosync is gone")
     cluster.machines[node].deliver(CorosyncGone())
     cluster.corosync.changed(graceful=True)
     later(cluster, fault, corosync_back, cluster, node)

@@ -31,8 +31,8 @@ from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, 
 from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
 from coroctl.model import Role
-from coroctl.sim.clock import MS, SECOND, Clock
-from coroctl.sim.kernel import Kernel
+from coroctl.sim.clock import SECOND, Clock
+from coroctl.sim.kernel import TICKET_US, Kernel
 from coroctl.sim.kinds import Trap
 from coroctl.sim.services import Disk, Services
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
     from coroctl.sim.cluster import Cluster
 
-TICKET_US = 100 * MS
 NETLINK_US = 200
 SOCKET_BUFFER = 400
 
@@ -183,6 +182,7 @@ class Machine:
         self.kernel = Kernel()
         self.services.power_off()
         self.run = None
+        self.cluster.speech(self)
         self.cluster.corosync.changed()
 
     def power_on(self) -> None:

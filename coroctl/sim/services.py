@@ -103,6 +103,8 @@ class Services:
         self.machine = machine
         self.manager = False
         self.locked = False
+        self.paused = False
+        """The managed machines, by us."""
         self.broken: set[Step] = set()
         self.slow: dict[Step, int] = {}
         self.attempt = 0
@@ -159,9 +161,17 @@ class Services:
             self.kill_manager()
         elif what in (Step.LOCK, Step.UNLOCK):
             self.locked = what is Step.LOCK
+        elif what in (Step.PAUSE_MACHINES, Step.RESUME_MACHINES):
+            self.pause(on=what is Step.PAUSE_MACHINES)
         elif what is Step.EXIT:
             machine.cluster.timeline.after(0, machine.exit)
         machine.cluster.speech(machine)
+
+    def pause(self, *, on: bool) -> None:
+        """The managed machines."""
+        if on != self.paused:
+            self.paused = on
+            self.machine.cluster.note(self.machine.node, "the machines are paused" if on else "the machines go on")
 
     def run_manager(self) -> None:
         """It runs."""
@@ -210,6 +220,6 @@ class Services:
 
     def power_off(self) -> None:
         """All processes are gone."""
-        self.manager = self.locked = False
+        self.manager = self.locked = self.paused = False
         self.attempt += 1
         self.guarded = 0
