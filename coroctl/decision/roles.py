@@ -67,10 +67,13 @@ def ordinary(turn: Turn) -> None:
 
 
 def able(turn: Turn) -> bool:
-    """Eligible for a heartbeat already: when quorum comes back, it comes to the best node within moments too."""
+    """Eligible for a heartbeat already: when quorum comes back, it comes to the best node within moments too.
+
+    Not when the role was handed over to this node: there is nobody to wait for.
+    """
     if standing_of(turn.world.reason) is Standing.NONE:
         return False
-    return not later(turn, turn.world.able_since + turn.files.settings.heartbeat_us)
+    return handed_over_cleanly(turn) or not later(turn, turn.world.able_since + turn.files.settings.heartbeat_us)
 
 
 def claim(turn: Turn) -> None:
