@@ -90,7 +90,7 @@ def may_start(folder: str, _daemon: str = DAEMON) -> int:
 def watch(folder: str, daemon: str = DAEMON) -> int:
     """Guard for ever. The daemon nudges it through its socket; the file's word is what counts."""
     listener = _listen(f"{folder}/{SOCKET}")
-    known: Facts | None = None
+    known = read(folder)
     ended = _acted_upon(folder)
     pinged = -_IDLE_S
     _tell_systemd("READY=1")
