@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 CONNECTION_GRACE_US = 5 * SECOND
 """A corosync that was restarted at once is back, with a new membership, before this."""
-NOTED_US = 50_000
-"""How exactly the time of the last majority is kept."""
 SILENCE_US = 5 * SECOND
 """A majority unheard for P and this long is a lost quorum, whatever corosync says."""
 
@@ -117,11 +115,10 @@ ROLE_EVENTS = {Role.MASTER: Event.MASTER, Role.SLAVE: Event.SLAVE, Role.SUSPENDE
 
 
 def note_majority(turn: Turn) -> None:
-    """Remember when a majority was last heard; who announced its stop is not missed."""
-    stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
-    lately = turn.now - turn.world.majority_at <= NOTED_US
-    if not lately and peers.is_majority(turn, {*turn.heard, *stopped, turn.life.node}):
-        turn.world = turn.world._replace(majority_at=turn.now)
+    """Remember when a majority was last heard."""
+    moment = peers.majority_until(turn)
+    if moment > turn.world.majority_at:
+        turn.world = turn.world._replace(majority_at=moment)
 
 
 def quorum_lost(turn: Turn) -> bool:

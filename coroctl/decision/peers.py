@@ -73,14 +73,17 @@ def accept(turn: Turn, known: Peer, heartbeat: Heartbeat, echo: int) -> None:
     if news.vote is not None and news.vote == turn.claim.tenure and echo > renewed:
         renewed = echo
     hello = mine(turn, heartbeat.hello.get(turn.life.node))
+    echoed = max(known.echoed, echo)
+    mutual = echoed and echoed >= turn.now - turn.files.settings.lease_us
     peer = Peer(
         known.incarnation,
         heartbeat.sequence,
         max(known.named, echo, hello),
-        max(known.echoed, echo),
+        echoed,
         renewed,
         news,
         known.stranger,
+        turn.now if mutual else known.heard_at,
     )
     turn.peers = {**turn.peers, heartbeat.sender: peer}
 
@@ -163,6 +166,25 @@ def is_majority(turn: Turn, nodes: Container[NodeId]) -> bool:
 def hears_majority(turn: Turn) -> bool:
     """Whether this node hears voters of majority weight, itself included."""
     return is_majority(turn, {*turn.heard, turn.life.node})
+
+
+def majority_until(turn: Turn) -> int:
+    """When a majority (of every list) was last heard; who announced its stop is not missed."""
+    return min(heard_by_majority(turn, one) for one in turn.lists)
+
+
+def heard_by_majority(turn: Turn, voters: Voters) -> int:
+    """The same for one list."""
+    times = [(turn.now, voters.weights.get(turn.life.node, 0))]
+    for node, peer in turn.peers.items():
+        if peer.last is not None:
+            times.append((turn.now if peer.last.stopping else peer.heard_at, voters.weights.get(node, 0)))
+    weight = 0
+    for time, votes in sorted(times, reverse=True):
+        weight += votes
+        if weight >= voters.majority:
+            return time
+    return 0
 
 
 def staged_elsewhere(turn: Turn) -> tuple[Staged, NodeId] | None:

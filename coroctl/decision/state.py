@@ -85,6 +85,8 @@ class Peer(NamedTuple):
     """None until its first datagram was accepted."""
     stranger: Mark | None = None
     """The newest datagram of an incarnation that is not accepted (L3)."""
+    heard_at: int = 0
+    """When it was last heard mutually (L4)."""
 
 
 class Disk(NamedTuple):
