@@ -1,0 +1,107 @@
+"""What the kernel tells by itself: a multicast netlink socket, read on the loop, message by message.
+
+Knows the framing of netlink and nothing of what the messages mean. Whoever reads must be able to ask for the state
+anew: the kernel drops messages when the reader is slow, and says so (`lost`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NETLINK_ROUTE = socket.NETLINK_ROUTE
+NETLINK_NETFILTER = 12
+
+_SOL_NETLINK = 270
+_NETLINK_ADD_MEMBERSHIP = 1
+_HEADER = struct.Struct("=IHHII")
+_DATAGRAM = 65536
+_BUFFER = 1 << 20
+_AT_ONCE = 64
+"""Datagrams read before the loop gets its turn again: a flood of foreign events must not hold up a lease."""
+
+
+class Message(NamedTuple):
+    """One netlink message: its type, and what follows its header."""
+
+    kind: int
+    body: bytes
+
+
+def messages(datagram: bytes) -> Iterator[Message]:
+    """The messages of a datagram; what is cut off at its end is left out."""
+    at = 0
+    while at + _HEADER.size <= len(datagram):
+        length, kind, *_ = _HEADER.unpack_from(datagram, at)
+        if length < _HEADER.size or at + length > len(datagram):
+            return
+        yield Message(kind, datagram[at + _HEADER.size : at + length])
+        at += (length + 3) & ~3
+
+
+class NetlinkEvents:
+    """A subscription. `heard` gets what one wake-up brought, in order; `lost` is called when some were dropped."""
+
+    def __init__(
+        self,
+        protocol: int,
+        groups: tuple[int, ...],
+        heard: Callable[[list[Message]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._protocol = protocol
+        self._groups = groups
+        self._heard = heard
+        self._lost = lost
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        """Subscribe. OSError: the kernel does not know the protocol, or forbids it."""
+        opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, self._protocol)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            opened.bind((0, 0))
+            for group in self._groups:
+                opened.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
+            opened.setblocking(False)
+            asyncio.get_running_loop().add_reader(opened, self._read)
+        except OSError:
+            opened.close()
+            raise
+        self._socket = opened
+
+    def stop(self) -> None:
+        """Unsubscribe."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _read(self) -> None:
+        found: list[Message] = []
+        dropped = False
+        for _ in range(_AT_ONCE):
+            if self._socket is None:
+                return
+            try:
+                datagram, sender = self._socket.recvfrom(_DATAGRAM)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                dropped = True
+                continue
+            # Only the kernel has port 0; a process may send to a group, too.
+            if sender[0] == 0:
+                found.extend(messages(datagram))
+        if found:
+            self._heard(found)
+        if dropped:
+            self._lost()
