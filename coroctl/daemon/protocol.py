@@ -1,0 +1,189 @@
+"""What is said on status.sock and control.sock: one JSON object a line, checked whole before anything is done with it.
+
+A request is ``{"v": 1, "id": TEXT, "verb": TEXT, ...}``; each answer repeats ``v`` and ``id`` and has either
+``result`` or ``error`` with a code and a text. Knows no socket and no state.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from coroctl.decision import messages
+from coroctl.decision.values import NOBODY, Identity
+from coroctl.errors import CoroctlError
+from coroctl.model import NodeId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+ID_CHARS = 64
+CLAIM_CHARS = 128
+MOST_PRIO = 1_000_000
+MOST_U32 = (1 << 32) - 1
+MOST_I64 = (1 << 63) - 1
+EVENTS_A_PAGE = 200
+
+
+class Verb(Enum):
+    """What may be asked."""
+
+    SNAPSHOT = "snapshot"
+    WATCH = "watch"
+    EVENTS = "events"
+    SET_PRIORITY = "set-priority"
+    PROMOTE = "promote"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+
+
+CHANGES = {
+    Verb.SET_PRIORITY: messages.Verb.PRIORITY,
+    Verb.PROMOTE: messages.Verb.PROMOTE,
+    Verb.SUSPEND: messages.Verb.SUSPEND,
+    Verb.RESUME: messages.Verb.RESUME,
+}
+"""Verbs of control.sock only, and what the core calls them."""
+
+
+class Refused(CoroctlError):
+    """A request that is not carried out: `code` is for programs, the text for people.
+
+    `fatal`: whoever sent it does not speak this protocol, and the connection is closed after the answer.
+    """
+
+    def __init__(self, code: str, text: str, request: str = "", *, fatal: bool = False) -> None:
+        super().__init__(text)
+        self.code = code
+        self.request = request
+        self.fatal = fatal
+
+
+class Call(NamedTuple):
+    """A request, its envelope checked; the arguments are checked by whoever takes them."""
+
+    id: str
+    verb: Verb
+    arguments: Mapping[str, Any]
+
+
+class Claimed(NamedTuple):
+    """What the client says of its origin. Logged as claimed, and believed by nobody."""
+
+    user: str = ""
+    origin: str = ""
+    """The other end of an SSH session, say."""
+
+
+class Events(NamedTuple):
+    """The arguments of EVENTS."""
+
+    since: int | None
+    """Events after this id; None: the newest ones."""
+    limit: int
+    follow: bool
+
+
+def parse(line: bytes) -> Call:
+    """One line, without its end. Raises Refused."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("encoding", f"not UTF-8 at byte {error.start}", fatal=True) from None
+    try:
+        said = json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise Refused("syntax", "JSON is nested too deeply", fatal=True) from None
+    except ValueError as error:
+        raise Refused("syntax", f"not JSON: {error}", fatal=True) from None
+    if not isinstance(said, dict):
+        raise Refused("syntax", "a request is a JSON object", fatal=True)
+    request = _id(said)
+    if said.get("v") != VERSION or isinstance(said.get("v"), bool):
+        raise Refused("version", f"this corolistener speaks version {VERSION}", request, fatal=True)
+    try:
+        verb = Verb(said.get("verb"))
+    except ValueError:
+        raise Refused("verb", f"unknown verb; known are {', '.join(one.value for one in Verb)}", request) from None
+    return Call(request, verb, said)
+
+
+def change_of(call: Call) -> messages.Request:
+    """The change that a call asks the core for. Raises Refused if an argument is missing or out of range."""
+    edit = messages.Edit(
+        CHANGES[call.verb],
+        NodeId(_number(call, "node", 1, MOST_U32)),
+        _number(call, "value", 0, MOST_PRIO) if call.verb is Verb.SET_PRIORITY else 0,
+    )
+    seen = call.arguments.get("configuration")
+    digest = seen.get("digest") if isinstance(seen, dict) else None
+    if not isinstance(seen, dict) or not isinstance(digest, str) or len(digest) > ID_CHARS or not digest.isascii():
+        raise Refused("argument", "configuration must be an object with version and digest", call.id)
+    version = _number(call._replace(arguments=seen), "version", 0, MOST_I64)
+    return messages.Request(call.id, edit, NOBODY, _number(call, "term", 0, MOST_I64), Identity(version, digest))
+
+
+def claimed_of(call: Call) -> Claimed:
+    """What the client says of itself; Refused if that is no text of reasonable length."""
+    said = call.arguments.get("claimed", {})
+    if not isinstance(said, dict):
+        raise Refused("argument", "claimed must be an object", call.id)
+    words = [said.get(name, "") for name in Claimed._fields]
+    if not all(isinstance(word, str) and len(word) <= CLAIM_CHARS for word in words):
+        raise Refused("argument", f"claimed has texts of at most {CLAIM_CHARS} characters", call.id)
+    return Claimed(*words)
+
+
+def events_of(call: Call) -> Events:
+    """Which events are wanted. Raises Refused."""
+    since = None if call.arguments.get("since") is None else _number(call, "since", 0, MOST_I64)
+    follow = call.arguments.get("follow", False)
+    if not isinstance(follow, bool):
+        raise Refused("argument", "follow must be true or false", call.id)
+    limit = _number(call, "limit", 1, EVENTS_A_PAGE) if "limit" in call.arguments else EVENTS_A_PAGE
+    return Events(since, limit, follow)
+
+
+def answer(request: str, result: object) -> bytes:
+    """The line of an answer; ASCII only, so that no text in it can be half a character."""
+    return b'{"v": %d, "id": %s, "result": %s}\n' % (VERSION, _text(request), rendered(result))
+
+
+def answer_with(request: str, result: bytes) -> bytes:
+    """The same with a result that is rendered already, for many clients."""
+    return b'{"v": %d, "id": %s, "result": %s}\n' % (VERSION, _text(request), result)
+
+
+def error(refused: Refused) -> bytes:
+    """The line of a refusal."""
+    what = {"code": refused.code, "text": str(refused)}
+    return b'{"v": %d, "id": %s, "error": %s}\n' % (VERSION, _text(refused.request), rendered(what))
+
+
+def rendered(value: object) -> bytes:
+    """JSON in one line."""
+    return json.dumps(value).encode()
+
+
+def _text(value: str) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _id(said: Mapping[str, Any]) -> str:
+    request = said.get("id")
+    if isinstance(request, str) and 0 < len(request) <= ID_CHARS and request.isascii() and request.isprintable():
+        return request
+    raise Refused("id", f"id must be 1 to {ID_CHARS} printable ASCII characters", fatal=True)
+
+
+def _number(call: Call, name: str, low: int, high: int) -> int:
+    value = call.arguments.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise Refused("argument", f"{name} must be a whole number from {low} to {high}", call.id)
+    return value
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")

@@ -1,0 +1,228 @@
+"""status.sock and control.sock: who may connect, what each verb does, and what watchers are sent.
+
+The loop that renews the lease serves them too, so everything here is bounded: see limits.py. It knows what is asked,
+not what the answers mean: the snapshot, the events and the fate of a change come from whoever made it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import os
+import socket
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from coroctl.daemon import protocol
+from coroctl.daemon.connection import Connection
+from coroctl.daemon.limits import LIMITS, Limits, Usage
+from coroctl.daemon.protocol import Refused, Verb
+from coroctl.daemon.streams import Events, Pictures
+from coroctl.errors import CoroctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from pathlib import Path
+
+    from coroctl.daemon.callers import Actor
+    from coroctl.daemon.protocol import Call
+    from coroctl.daemon.streams import Journal
+    from coroctl.decision.messages import Answer, Request
+
+STATUS, CONTROL = "status.sock", "control.sock"
+MODE = 0o660
+BACKLOG = 16
+"""Connections taken in one turn of the loop, and kept waiting."""
+
+
+class Groups(NamedTuple):
+    """Whose members may use which socket; one that does not exist leaves it to root."""
+
+    status: str = "coroctl"
+    control: str = "coroctl-admin"
+
+
+GROUPS = Groups()
+
+
+class Sockets:
+    """Both sockets. `snapshot` is called on the loop; `ask` ends when the change has been decided."""
+
+    def __init__(
+        self,
+        directory: Path,
+        snapshot: Callable[[], dict[str, Any]],
+        ask: Callable[[Request, Actor], Awaitable[Answer]],
+        journal: Journal,
+        groups: Groups = GROUPS,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.limits = limits
+        self.usage = Usage(limits)
+        self.missing_groups: list[str] = []
+        """Groups that do not exist: only root can use their socket. Known after `start`."""
+        self._directory = directory
+        self._ask = ask
+        self._pictures = Pictures(snapshot, limits)
+        self._events = Events(journal, limits)
+        self._groups = groups
+        self._servers: list[asyncio.Server] = []
+        self._paths: list[tuple[Path, int]] = []
+        self.connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._followers: dict[Connection, asyncio.Task[None]] = {}
+        self._check: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Make both sockets and serve them. OSError if that cannot be done here."""
+        if not self._directory.exists():
+            self._directory.mkdir(parents=True)
+            self._directory.chmod(0o755)
+        loop = asyncio.get_running_loop()
+        for name, group, control in ((STATUS, self._groups.status, False), (CONTROL, self._groups.control, True)):
+            listener = self._bind(name, self._gid(group))
+            self._servers.append(
+                await loop.create_unix_server(
+                    lambda control=control: Connection(self, control=control),  # type: ignore[misc]
+                    sock=listener,
+                    backlog=BACKLOG,
+                )
+            )
+
+    def changed(self) -> None:
+        """Something that a snapshot shows has changed: watchers are sent a new one soon."""
+        self._pictures.changed()
+
+    async def close(self) -> None:
+        """End every connection, and remove the sockets."""
+        for path, inode in self._paths:
+            if path.exists() and path.lstat().st_ino == inode:
+                path.unlink()
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.close()
+        self._pictures.close()
+        if self._check is not None:
+            self._check.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # The files
+
+    def _gid(self, group: str) -> int:
+        try:
+            return grp.getgrnam(group).gr_gid
+        except KeyError:
+            self.missing_groups.append(group)
+            return 0
+
+    def _bind(self, name: str, gid: int) -> socket.socket:
+        """A socket with its rights, not reachable before it has them: under its name only then, and not listening."""
+        path, private = self._directory / name, self._directory / f".{name}.{os.getpid()}"
+        private.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listener.bind(str(private))
+            private.chmod(MODE)
+            os.chown(private, -1, gid)
+            self._paths.append((path, private.lstat().st_ino))
+            private.replace(path)
+        except OSError:
+            listener.close()
+            private.unlink(missing_ok=True)
+            raise
+        return listener
+
+    # Connections come, go, and are looked after
+
+    def came(self, connection: Connection) -> None:
+        """See Hub."""
+        self.connections.add(connection)
+        if self._check is None:
+            self._check_later()
+
+    def went(self, connection: Connection) -> None:
+        """See Hub."""
+        self.connections.discard(connection)
+        self._pictures.forget(connection)
+        if follower := self._followers.pop(connection, None):
+            follower.cancel()
+        self.usage.leave(connection.actor.uid, asyncio.get_running_loop().time())
+
+    def _check_later(self) -> None:
+        self._check = asyncio.get_running_loop().call_later(self.limits.half_line_s / 5, self._check_all)
+
+    def _check_all(self) -> None:
+        self._check = None
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.connections):
+            connection.check(now)
+        if self.connections:
+            self._check_later()
+
+    # Verbs
+
+    def take(self, connection: Connection, call: Call) -> None:
+        """See Hub."""
+        match call.verb:
+            case Verb.SNAPSHOT:
+                connection.send(protocol.answer_with(call.id, self._pictures.latest()))
+            case Verb.WATCH:
+                self._watch(connection, call)
+            case Verb.EVENTS:
+                self._tell_events(connection, call)
+            case _:
+                self._change(connection, call)
+
+    def _watch(self, connection: Connection, call: Call) -> None:
+        if connection.streaming:
+            raise Refused("argument", "this connection has a stream already", call.id)
+        connection.streaming = True
+        self._pictures.watch(connection, call.id)
+
+    def _tell_events(self, connection: Connection, call: Call) -> None:
+        wanted = protocol.events_of(call)
+        if wanted.follow and connection.streaming:
+            raise Refused("argument", "this connection has a stream already", call.id)
+        task = self._begin(connection, call, lambda: self._events.tell(connection, call.id, wanted))
+        if wanted.follow:
+            connection.streaming = True
+            self._followers[connection] = task
+
+    def _change(self, connection: Connection, call: Call) -> None:
+        if not connection.control:
+            raise Refused("denied", f"{call.verb.value} is taken at {CONTROL} only", call.id)
+        request = protocol.change_of(call)
+        actor = connection.actor._replace(claimed=protocol.claimed_of(call))
+        self._begin(connection, call, lambda: self._tell_answer(connection, request, actor))
+
+    async def _tell_answer(self, connection: Connection, request: Request, actor: Actor) -> None:
+        answer = await self._ask(request, actor)
+        connection.send(protocol.answer(answer.id, {"verdict": answer.verdict.value, "why": answer.why}))
+
+    def _begin(
+        self, connection: Connection, call: Call, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
+        """What takes time goes on beside the loop; a change to its end, even if the client goes."""
+        if connection.under_way >= self.limits.unanswered:
+            raise Refused("busy", f"{self.limits.unanswered} requests of this connection are under way", call.id)
+        connection.under_way += 1
+        task = asyncio.get_running_loop().create_task(self._see_through(connection, call, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _see_through(
+        self, connection: Connection, call: Call, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        try:
+            await work()
+        except (CoroctlError, OSError) as error:
+            connection.send(protocol.error(Refused("failed", str(error), call.id)))
+        except Exception:
+            # A bug: the client need not wait for it, and the loop's handler says so.
+            connection.send(protocol.error(Refused("internal", "corolistener failed; its log says more", call.id)))
+            raise
+        finally:
+            connection.answered()

@@ -1,0 +1,109 @@
+"""Real control sockets on the test's loop, and clients that say whatever a test wants them to say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coroctl.daemon.journal import Journal
+from coroctl.daemon.limits import Limits
+from coroctl.daemon.sockets import Sockets
+from coroctl.decision.messages import Answer, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from coroctl.daemon.callers import Actor
+    from coroctl.decision.messages import Request
+
+DEADLINE_S = 10.0
+
+
+class Daemon:
+    """What stands behind the sockets in these tests: a counter as the snapshot, and a queue of changes."""
+
+    def __init__(self, folder: Path, journal: Journal, limits: Limits) -> None:
+        self.folder = folder
+        self.journal = journal
+        self.shown: dict[str, Any] = {"count": 0}
+        self.asked: asyncio.Queue[tuple[Request, Actor]] = asyncio.Queue()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.sockets = Sockets(folder, lambda: self.shown, self._ask, journal, limits=limits)
+
+    async def _ask(self, request: Request, actor: Actor) -> Answer:
+        self.asked.put_nowait((request, actor))
+        await self.may_answer.wait()
+        return Answer(request.id, Verdict.OK, "done")
+
+    def change(self) -> None:
+        """Something visible."""
+        self.shown = {"count": self.shown["count"] + 1}
+        self.sockets.changed()
+
+
+@asynccontextmanager
+async def serving(folder: Path, limits: Limits = Limits()) -> AsyncIterator[Daemon]:  # noqa: B008
+    """Sockets in `folder`/run."""
+    journal = await Journal.opened(folder / "events.db", folder / "log", "node1")
+    daemon = Daemon(folder / "run", journal, limits)
+    await daemon.sockets.start()
+    try:
+        yield daemon
+    finally:
+        await daemon.sockets.close()
+        assert await journal.close()
+
+
+class Peer:
+    """A client without manners."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def say(self, **request: Any) -> None:
+        """One line, the envelope filled in."""
+        self.writer.write(json.dumps({"v": 1, "id": "r", **request}).encode() + b"\n")
+
+    async def hear(self) -> dict[str, Any]:
+        """The next line."""
+        line = await asyncio.wait_for(self.reader.readline(), DEADLINE_S)
+        assert line.endswith(b"\n"), "the connection has ended"
+        heard: dict[str, Any] = json.loads(line)
+        return heard
+
+    async def ask(self, **request: Any) -> dict[str, Any]:
+        """Say and hear."""
+        self.say(**request)
+        return await self.hear()
+
+    async def ends(self) -> bytes:
+        """What still comes until the daemon ends the connection."""
+        left = b""
+        try:
+            while data := await asyncio.wait_for(self.reader.read(1 << 16), DEADLINE_S):
+                left += data
+        except ConnectionError:
+            pass
+        return left
+
+
+@asynccontextmanager
+async def connected(daemon: Daemon, name: str = "status.sock") -> AsyncIterator[Peer]:
+    """A connection to one of the sockets."""
+    reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(daemon.folder / name), DEADLINE_S)
+    try:
+        yield Peer(reader, writer)
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def open_files() -> int:
+    """Of this process."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
