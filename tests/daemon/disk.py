@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,9 @@ class SmallDisk:
         """Until not a byte more is taken."""
         with (self.path / "ballast").open("wb", buffering=0) as file:
             for size in (MIB // 4, 4096, 1):
-                with pytest.raises(OSError, match="No space left"):
-                    while True:
-                        file.write(bytes(size))
+                with suppress(OSError):
+                    while file.write(bytes(size)):
+                        pass
 
     def free(self) -> None:
         """Room again."""
