@@ -87,7 +87,7 @@ class Event(Enum):
 class Alarm(Enum):
     """What an operator must look at."""
 
-    OLDER_STATE = "peers remember a later life of this node: an older state file, or another node with its id"
+    OLDER_STATE = "a later life of this node is known: its state file is an older copy, or another node has its id"
     STATE_LOST = "the state file is lost or damaged"
     CONFLICT = "the loaded file has the number of another one"
     MINORITY = "a minority has a configuration that is not the current one"

@@ -154,13 +154,9 @@ def may_commit(turn: Turn, change: Change, proposal: Proposal) -> bool:
     have = acknowledged(turn, proposal)
     if not turn.life.rules.staging:
         return turn.life.node in have
-    if not peers.is_majority(turn, have) or turn.life.node not in have:
+    if not are_majorities(turn, change, have) or turn.life.node not in have:
         return False
-    new = change.voters
-    if new is not None and sum(weight for node, weight in new.weights.items() if node in have) < new.majority:
-        return False
-    stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
-    missing = (turn.world.members & turn.files.lists[0].weights.keys()) - have - stopped
+    missing = members_without(turn, have)
     if not missing:
         over(turn, Alarm.NOT_STAGED)
         return True
@@ -168,6 +164,28 @@ def may_commit(turn: Turn, change: Change, proposal: Proposal) -> bool:
         return False
     alarm(turn, Alarm.NOT_STAGED, " ".join(str(node) for node in sorted(missing)))
     return True
+
+
+def are_majorities(turn: Turn, change: Change, nodes: set[NodeId]) -> bool:
+    """Of the lists that count, and of the one that the change makes."""
+    new = change.voters
+    enough = new is None or sum(weight for node, weight in new.weights.items() if node in nodes) >= new.majority
+    return enough and peers.is_majority(turn, nodes)
+
+
+def members_without(turn: Turn, have: set[NodeId]) -> frozenset[NodeId]:
+    """Members, as corosync lists them here, that have not stored it and have not announced their stop."""
+    stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
+    return (turn.world.members & turn.files.lists[0].weights.keys()) - have - stopped
+
+
+def why_not(turn: Turn, proposal: Proposal) -> str:
+    """What a change is refused for when its time is up."""
+    missing = members_without(turn, acknowledged(turn, proposal))
+    if missing:
+        names = ", ".join(str(node) for node in sorted(missing))
+        return f"not stored in time by node{'s' if len(missing) > 1 else ''} {names}"
+    return "who has stored it is no majority of the nodes, as they are or as they would be"
 
 
 def finish(turn: Turn, change: Change, proposal: Proposal) -> None:
@@ -183,15 +201,16 @@ def finish(turn: Turn, change: Change, proposal: Proposal) -> None:
 def withdraw(turn: Turn, change: Change, proposal: Proposal) -> None:
     """Ask everybody to stage "nothing" under a higher ballot."""
     assert turn.claim.tenure is not None
+    why = why_not(turn, proposal)
     nothing = proposal._replace(ballot=next_ballot(turn, turn.claim.tenure), identity=None)
-    turn.business = turn.business._replace(change=change._replace(proposal=nothing, withdrawing=True))
+    turn.business = turn.business._replace(change=change._replace(proposal=nothing, withdrawing=True, why=why))
     log(turn, Event.WITHDRAWN, proposal.identity)
 
 
 def withdrawn(turn: Turn, change: Change, proposal: Proposal) -> None:
     """Refused, once no later holder can find the proposal on top."""
     if peers.is_majority(turn, acknowledged(turn, proposal)):
-        conclude(turn, change, Verdict.REFUSED, "a member did not store it in time")
+        conclude(turn, change, Verdict.REFUSED, change.why)
 
 
 def conclude(turn: Turn, change: Change, verdict: Verdict, why: str) -> None:

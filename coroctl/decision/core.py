@@ -76,6 +76,7 @@ def conclude(turn: Turn) -> tuple[State, list[Action]]:
     files.settle_lists(turn)
     eligible.judge(turn)
     roles.act(turn)
+    eligible.tell_role(turn)
     files.follow(turn)
     steps.retry_clean(turn)
     disk.flush(turn)

@@ -89,14 +89,23 @@ def first(turn: Turn, checks: Checks) -> Reason | None:
 
 
 def judge(turn: Turn) -> None:
-    """Find this node's reason, and its role as people read it."""
+    """Find this node's reason."""
     unfit = first(turn, ADDRESS_CHECKS)
     reason = first(turn, LEASE_CHECKS) or unfit
     note_majority(turn)
-    role, world = role_of(turn), turn.world
-    if reason is not world.reason or role is not world.role or unfit is not world.unfit:
+    world = turn.world
+    if reason is not world.reason or unfit is not world.unfit:
         able_since = 0 if standing_of(reason) is Standing.NONE else world.able_since or turn.now
-        turn.world = world._replace(reason=reason, role=role, unfit=unfit, able_since=able_since)
+        turn.world = world._replace(reason=reason, unfit=unfit, able_since=able_since)
+
+
+def tell_role(turn: Turn) -> None:
+    """Say what has become of this node's role, as people read it, once it has acted."""
+    world, role, coordinates = turn.world, role_of(turn), is_coordinator(turn)
+    if role is not world.role or coordinates is not world.coordinates:
+        turn.world = world._replace(role=role, coordinates=coordinates)
+        if coordinates and not world.coordinates:
+            log(turn, Event.COORDINATOR, world.unfit)
         if role is not world.role:
             log(turn, ROLE_EVENTS[role], why(turn, role))
     pause(turn)
@@ -133,6 +142,11 @@ def role_of(turn: Turn) -> Role:
         # On its way up or down it may have the address still: not suspended before that is over.
         return Role.MASTER if turn.duty.serving else Role.SLAVE
     return Role.SUSPENDED if quorum_lost(turn) or suspended_by_operator(turn) else Role.SLAVE
+
+
+def is_coordinator(turn: Turn) -> bool:
+    """It holds the lease, and neither has the address nor may have it."""
+    return turn.claim.lease_until() > turn.now and not turn.duty.touched and turn.world.unfit is not None
 
 
 def pause(turn: Turn) -> None:

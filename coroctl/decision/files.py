@@ -58,7 +58,7 @@ def keep_lists(turn: Turn) -> None:
 def settle_lists(turn: Turn) -> None:
     """L16: the former lists stop counting once majorities of all of them are heard to have loaded the new one."""
     lists = turn.files.lists
-    if len(lists) < 2:
+    if len(lists) < 2 or holder_is_leaving(turn):
         return
     have = {node for node, news in turn.heard.items() if news.voters_digest == lists[0].digest} | {turn.life.node}
     if peers.is_majority(turn, have):
@@ -66,6 +66,15 @@ def settle_lists(turn: Turn) -> None:
         turn.lists = turn.files.lists
         keep_lists(turn)
         log(turn, Event.ONE_LIST, turn.files.settings.identity)
+
+
+def holder_is_leaving(turn: Turn) -> bool:
+    """Whether the vote is a holder's that the new list has no more: heard as long, or its release would not be."""
+    vote, ballots = turn.disk.wanted.vote, turn.ballots
+    if vote is None or vote.node in turn.files.lists[0].weights or ballots.freed:
+        return False
+    turn.wake_at(ballots.promise_until)
+    return turn.now < ballots.promise_until
 
 
 def follow(turn: Turn) -> None:

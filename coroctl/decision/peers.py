@@ -117,7 +117,9 @@ def doubt_own_state(turn: Turn, heartbeat: Heartbeat) -> None:
         return
     if mark.incarnation >> COUNTER_SHIFT >= turn.life.incarnation >> COUNTER_SHIFT:
         turn.life = turn.life._replace(trusted=False, grants_from=turn.now + turn.files.settings.promise_us)
-        alarm(turn, Alarm.OLDER_STATE)
+        if Alarm.STATE_LOST not in turn.alarms:
+            # Without its state a node begins to count anew: that peers know more is no second matter.
+            alarm(turn, Alarm.OLDER_STATE)
 
 
 def survey(turn: Turn) -> None:

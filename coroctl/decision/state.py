@@ -66,6 +66,8 @@ class World(NamedTuple):
     reason: Reason | None = Reason.STARTING
     able_since: int = 0
     """Since when nothing has barred the lease; 0 while something does."""
+    coordinates: bool = False
+    """It holds the lease without the address."""
     unfit: Reason | None = None
     """The part of `reason` that concerns the address: also known while something else bars the lease."""
 
@@ -218,6 +220,8 @@ class Change(NamedTuple):
     """The voter list after it."""
     adopted: bool = False
     """It is a former holder's, and must be settled first."""
+    why: str = ""
+    """It is withdrawn, and for this reason."""
 
 
 class Business(NamedTuple):

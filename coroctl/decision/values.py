@@ -94,8 +94,8 @@ class Reason(Enum):
     """Why a node is not eligible. Everybody can read it; the table below says what it bars."""
 
     STARTING = "its daemon is starting"
-    LEFTOVERS = "leftovers of a former life are being removed"
-    UNTRUSTED = "its state was lost or is older than what peers remember"
+    LEFTOVERS = "what is left of its time as master is being removed"
+    UNTRUSTED = "its state was lost, or is older than what is known of it"
     HOLDOFF = "start hold-off"
     STOPPING = "its daemon is stopping"
     NOT_QUORATE = "corosync is not quorate there"
