@@ -8,7 +8,7 @@ import os
 import socket
 import stat
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -297,13 +297,17 @@ async def test_half_a_line(tmp_path: Path) -> None:
 
 
 async def test_half_a_line_that_grows_a_byte_at_a_time(tmp_path: Path) -> None:
-    async with serving(tmp_path, BRISK) as daemon, connected(daemon) as peer:
+    async with serving(tmp_path, BRISK) as daemon:
         begin = time.monotonic()
-        answer = asyncio.ensure_future(peer.hear())
-        while not answer.done():
-            peer.writer.write(b"x")
-            await asyncio.wait([answer], timeout=0.01)
-        assert answer.result()["error"]["code"] == "timeout"
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            client.connect(str(daemon.folder / "status.sock"))
+            told = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(client, 65536))
+            while not told.done():
+                with suppress(ConnectionError):
+                    client.send(b"x")
+                await asyncio.wait([told], timeout=0.01)
+        assert json.loads(told.result())["error"]["code"] == "timeout"
         assert time.monotonic() - begin < 10 * BRISK.half_line_s
 
 
