@@ -35,14 +35,13 @@ class Window:
         """Whether it is the first time; from now on it is not."""
         ahead = counter - self._newest
         if ahead > 0:
-            # A counter of 64 bits may jump as far as it likes: the shift must not.
+            # A counter of 64 bits may jump as far as it likes: a shift by that much is gigabytes.
             self._seen = (self._seen << ahead | 1) & _MASK if ahead < WINDOW else 1
             self._newest = counter
             return True
-        bit = 1 << -ahead
-        if -ahead >= WINDOW or self._seen & bit:
+        if ahead <= -WINDOW or self._seen >> -ahead & 1:
             return False
-        self._seen |= bit
+        self._seen |= 1 << -ahead
         return True
 
 
