@@ -138,9 +138,9 @@ class PullServer:
             self._servers.append(await asyncio.start_server(self._accept, sock=listening))
 
     @property
-    def ports(self) -> tuple[int, ...]:
-        """What is listened on."""
-        return tuple(one.getsockname()[1] for server in self._servers for one in server.sockets)
+    def listening(self) -> tuple[socket.socket, ...]:
+        """The sockets, in the order of the addresses."""
+        return tuple(one for server in self._servers for one in server.sockets)
 
     async def close(self) -> None:
         """Listen no longer, and end the connections that are open."""
