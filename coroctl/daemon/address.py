@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _SYSCTL = Path("/proc/sys/net/ipv4/conf")
 _GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV})
 _SECOND = 1_000_000
+_EARLY_US = 50_000
+"""The kernel may remove it a few jiffies early."""
 
 
 class AddressError(CoroctlError):
@@ -62,7 +64,6 @@ class Address:
             except OSError as error:
                 raise self._failed("was not added", error) from None
             self.wanted = True
-            self._ends_us = ends + _SECOND
         return strays
 
     async def refresh(self, lifetime_us: int) -> None:
@@ -75,7 +76,6 @@ class Address:
                 await ask(self._put, ends)
             except OSError as error:
                 raise self._failed("was not given a new lifetime", error) from None
-            self._ends_us = ends + _SECOND
 
     async def remove(self) -> None:
         """Take it away; that it, or its device, is gone already is fine. AddressError if it is still there."""
@@ -106,10 +106,13 @@ class Address:
 
     def _put(self, ends_us: int) -> bool:
         # Reckoned here: the call may have waited, and the address is not to outlive its time by that.
-        remaining = ends_us - now_us()
-        if remaining > 0:
-            net_route.set_address(Held(self._device(), self.address, self.prefix), -(-remaining // _SECOND))
-        return remaining > 0
+        now = now_us()
+        seconds = -((now - ends_us) // _SECOND)
+        if seconds < 1:
+            return False
+        net_route.set_address(Held(self._device(), self.address, self.prefix), seconds)
+        self._ends_us = now + seconds * _SECOND - _EARLY_US
+        return True
 
     def _remove(self) -> bool:
         for one in self._mine():
