@@ -52,9 +52,9 @@ class Outfit(NamedTuple):
     ping_target: str
 
 
-def read(path: str) -> Loaded:
+def read(path: Path) -> Loaded:
     """The file at `path`; ConfigError if it cannot be read or parsed."""
-    return parsed(load(path), path)
+    return parsed(load(path), str(path))
 
 
 def parsed(data: bytes, path: str = "corosync.conf") -> Loaded:
@@ -140,15 +140,15 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def own_node(loaded: Loaded, path: str) -> NodeId:
+def own_node(loaded: Loaded, path: Path) -> NodeId:
     """Which node of the list this machine is; ConfigError if none, or more than one."""
     rows = [node for node in loaded.cluster.nodes if any(_is_local(one) for one in node.addresses if one)]
     if len(rows) > 1:
         rows = [node for node in rows if node.name == socket.gethostname()]
     if len(rows) != 1:
-        raise ConfigError(path, 0, "no node of the nodelist has an address of this machine")
+        raise ConfigError(str(path), 0, "no node of the nodelist has an address of this machine")
     if rows[0].nodeid is None:
-        raise ConfigError(path, 0, f"node {rows[0].name or rows[0].address} has no nodeid")
+        raise ConfigError(str(path), 0, f"node {rows[0].name or rows[0].address} has no nodeid")
     return rows[0].nodeid
 
 

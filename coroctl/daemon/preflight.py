@@ -15,6 +15,7 @@ from coroctl.errors import ConfigError, CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from coroctl.conf.finding import Finding
     from coroctl.model import NodeId
@@ -41,13 +42,13 @@ class Ready(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def check(conf: str) -> Ready:
+def check(conf: Path) -> Ready:
     """What was found; StartRefused names everything that is in the way, not only the first."""
     try:
         loaded = read(conf)
     except ConfigError as error:
         raise StartRefused((str(error),)) from error
-    findings = lint(loaded.data, conf)
+    findings = lint(loaded.data, str(conf))
     reasons = [str(one) for one in findings if one.severity is Severity.ERROR]
     if not loaded.cluster.listener.present:
         reasons.append(f"{conf}: there is no corolistener section: this cluster is not meant to have one")

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 STALL_US = 100_000
 """A loop that is so late was held up: by the machine, or by a bug."""
 NEVER_US = 1 << 61
+EVENTS_A_TURN = 32
 
 
 class Voice(Protocol):
@@ -138,7 +139,9 @@ class Shell:
         """The first step of this life; the tools are made for its state (they need its incarnation)."""
         self.state, actions = boot(start)
         self._tools = tools_of(self.state)
+        self._working = True
         self._carry_out(actions)
+        self._working = False
         self._work()
 
     def tell(self, event: Event) -> None:
@@ -160,15 +163,18 @@ class Shell:
             task.cancel()
 
     def _work(self) -> None:
-        """All that waits, unless somebody up the stack is at it already."""
+        """What waits, unless somebody up the stack is at it; of a flood the rest after others had their turn."""
         if self._working or self._tools is None:
             return
         self._working = True
         try:
-            while self._inbox and self._tools is not None:
+            for _ in range(EVENTS_A_TURN):
+                if not self._inbox or self._tools is None:
+                    return
                 self._take(self._inbox.popleft(), self._tools)
         finally:
             self._working = False
+        self._loop.call_soon(self._work)
 
     def _take(self, event: Event, tools: Tools) -> None:
         assert self.state is not None

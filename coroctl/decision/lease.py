@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TICKET_LOST_US = 300_000
 """A ticket that was not answered for so long is asked for again."""
+REFUSED_US = 20_000
+"""A kernel that refuses is asked again after this: not at once, or a gate that is broken would never let go of us."""
 RENEWALS_A_LEASE = 8
 
 
@@ -59,7 +61,9 @@ def renew_dead_man(turn: Turn, *, wanted: bool) -> None:
     claim, dead_man = turn.claim, turn.dead_man
     if not wanted or claim.lease_until() - dead_man.until < claim.lease_us // RENEWALS_A_LEASE:
         return
-    if dead_man.asked_at and turn.now < dead_man.asked_at + TICKET_LOST_US:
+    again = dead_man.asked_at + TICKET_LOST_US
+    if dead_man.asked_at and turn.now < again:
+        turn.wake_at(again)
         return
     ticket = turn.number()
     turn.dead_man = dead_man._replace(ticket=ticket, asked_at=turn.now)
@@ -90,9 +94,10 @@ def committed(turn: Turn, ticket: int) -> None:
 
 
 def refused(turn: Turn, ticket: int) -> None:
-    """Nothing has changed in the kernel; the next renewal tries again."""
+    """Nothing has changed in the kernel; the next ticket is asked for in a moment."""
     if ticket == turn.dead_man.ticket:
-        turn.dead_man = turn.dead_man._replace(asked_at=0, claimed=0)
+        asked_at = turn.now + REFUSED_US - TICKET_LOST_US
+        turn.dead_man = turn.dead_man._replace(ticket=0, asked_at=asked_at, claimed=0)
 
 
 def gate_wanted(turn: Turn) -> bool:

@@ -101,17 +101,17 @@ def test_a_missing_manager_file_is_no_error(tmp_path: Path) -> None:
 
 
 def test_own_node_is_the_one_whose_address_this_machine_has() -> None:
-    assert own_node(parsed(text()), "f") == HERE
+    assert own_node(parsed(text()), Path("f")) == HERE
 
 
 def test_a_list_without_this_machine_is_refused() -> None:
     with pytest.raises(ConfigError, match="no node of the nodelist"):
-        own_node(parsed(text().replace(b"127.0.0.1", b"192.0.2.7")), "f")
+        own_node(parsed(text().replace(b"127.0.0.1", b"192.0.2.7")), Path("f"))
 
 
 def test_two_nodes_on_this_machine_are_refused() -> None:
     with pytest.raises(ConfigError):
-        own_node(parsed(text().replace(b"192.0.2.9\n", b"127.0.0.2\n")), "f")
+        own_node(parsed(text().replace(b"192.0.2.9\n", b"127.0.0.2\n")), Path("f"))
 
 
 def test_links_are_numeric_addresses_in_order() -> None:

@@ -1,0 +1,197 @@
+"""What a node does as a master: the core's steps, each by the tool that owns it, and the ties between the tools.
+
+The address's lifetime follows the dead-man's commits; announcements and the watch for strangers go on while the
+address is here; the guard knows what it would have to remove, and without it no manager is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coroctl.daemon import locks, ports
+from coroctl.daemon.address import AddressError
+from coroctl.daemon.clock import now_us
+from coroctl.daemon.gate import GateError
+from coroctl.daemon.manager import ManagerError
+from coroctl.daemon.notify import GuardLink, GuardMissing
+from coroctl.daemon.rendering import Level
+from coroctl.daemon.runfile import GuardFacts, RunFileError, write_run
+from coroctl.decision.actions import Step
+
+if TYPE_CHECKING:
+    from coroctl.daemon.gate import Gate
+    from coroctl.daemon.kit import Kit, Note, Post
+    from coroctl.daemon.locks import Stranger
+    from coroctl.daemon.manager import Manager
+    from coroctl.decision.values import Run
+
+NOTHING_YET = frozenset({Step.BRING_INVENTORY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
+"""Steps about machines: no machine is managed without an inventory."""
+ABOUT_ADDRESS = frozenset({Step.ADD_ADDRESS, Step.REMOVE_ADDRESS, Step.DISARM, Step.RESTORE_GATE})
+LOCK_WORK = {
+    Step.LOCK: locks.create_lock,
+    Step.UNLOCK: locks.remove_locks,
+    Step.QUEUE_RECOVERY: locks.mark_relocated,
+}
+
+
+class Master:
+    """The steps of the core on this node. `kit` may be exchanged while nothing of the old one is in use."""
+
+    def __init__(self, kit: Kit, run_file: Path, guard: GuardLink, note: Note) -> None:
+        self.kit = kit
+        self.guarded = False
+        """The guard has taken notice of the lease that it is to guard."""
+        self._run_file = run_file
+        self._guard = guard
+        self._note = note
+        self._refreshing: asyncio.Task[None] | None = None
+        self._until = 0
+
+    async def serving(self) -> bool:
+        """Whether a former life's address and manager are in place."""
+        post, manager = self.kit.post, self.kit.manager
+        if post is not None and not await post.address.present():
+            return False
+        if manager is not None and not await manager.running():
+            return False
+        return post is not None or manager is not None
+
+    # At once
+
+    def ticket(self, number: int) -> bool:
+        """L6a; without the dead-man there is nothing to hold back."""
+        gate = self.kit.post.gate if self.kit.post is not None else None
+        return gate is None or gate.ticket(number)
+
+    def commit(self, number: int, remaining_us: int) -> bool:
+        """L6c, and the address's own lifetime after it."""
+        post = self.kit.post
+        if post is None:
+            return True
+        if post.gate is not None and not post.gate.commit(number, remaining_us):
+            return False
+        self._until = now_us() + remaining_us
+        if post.address.wanted and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh(post))
+        return True
+
+    def write_run(self, run: Run) -> None:
+        """/run, then the guard: it need only be told of a lease when it knows of none."""
+        outfit = self.kit.outfit
+        facts = GuardFacts(outfit.service, outfit.address, outfit.prefix, outfit.device)
+        try:
+            write_run(self._run_file, run, facts)
+        except RunFileError as error:
+            self.guarded = False
+            self._note(Level.ALERT, "run-file", why=str(error))
+            return
+        if not run.guard_until:
+            self.guarded = False
+        elif not self.guarded:
+            self._call_guard()
+
+    def at_once(self, step: Step) -> bool:
+        """Do what one call into the kernel does; False: it is to be carried out beside the loop."""
+        gate = self.kit.post.gate if self.kit.post is not None else None
+        match step:
+            case Step.DISARM if gate is not None:
+                return gate.disarm()
+            case Step.DISARM if self.kit.post is None:
+                return True
+            case Step.RESTORE_GATE if gate is not None:
+                return _installed(gate)
+            case _:
+                return step in NOTHING_YET
+
+    def _call_guard(self) -> None:
+        try:
+            self._guard.nudge()
+        except GuardMissing as error:
+            self._note(Level.ALERT, "guard-missing", why=str(error))
+        else:
+            self.guarded = True
+
+    # Beside the loop
+
+    async def carry_out(self, step: Step, before: int) -> None:
+        """A step to its end; CoroctlError or OSError says why it failed.
+
+        A step about an address or a manager that the configuration does not have (any more) has nothing to do.
+        """
+        post, manager, work = self.kit.post, self.kit.manager, LOCK_WORK.get(step)
+        if work is not None:
+            self._note_strangers(await asyncio.to_thread(work, Path(self.kit.outfit.lock_dir)))
+        elif post is not None and step in ABOUT_ADDRESS:
+            await self._to_address(post, step, before)
+        elif manager is not None and step not in ABOUT_ADDRESS:
+            await self._to_manager(manager, step, before)
+
+    async def _to_address(self, post: Post, step: Step, before: int) -> None:
+        match step:
+            case Step.ADD_ADDRESS:
+                await self.add_address(post, before)
+            case Step.REMOVE_ADDRESS | Step.DISARM:
+                # Where the gate did not confirm, or there is none, silence means that the address is gone.
+                await _remove_address(post)
+            case _:
+                raise GateError("the dead-man's rules could not be put back")
+
+    async def _to_manager(self, manager: Manager, step: Step, before: int) -> None:
+        outfit = self.kit.outfit
+        match step:
+            case Step.START_MANAGER:
+                await self._start_manager(manager, before)
+            case Step.STOP_MANAGER:
+                await manager.stop(outfit.service_stop_s)
+            case Step.KILL_MANAGER:
+                await manager.kill(outfit.service_kill_ms)
+            case Step.CHECK_PORTS:
+                await ports.check(outfit.address, outfit.ports, outfit.service_start_s)
+            case _:
+                raise ManagerError(f"no step about a manager: {step.value}")
+
+    async def _start_manager(self, manager: Manager, before: int) -> None:
+        if not self.guarded:
+            self._guard.nudge()
+            self.guarded = True
+        await manager.start(before, self.kit.outfit.service_start_s)
+
+    async def add_address(self, post: Post, before: int) -> None:
+        """Until the lease's end; each commit prolongs it. A renewed tenure's address is here, and stays."""
+        remaining = before - now_us()
+        if remaining <= 0:
+            return
+        for stray in await post.address.add(remaining):
+            self._note(Level.WARNING, "address-elsewhere", found=stray, text="it was removed from there")
+        post.announcer.start()
+        post.conflict.start()
+
+    async def _refresh(self, post: Post) -> None:
+        """The kernel's second belt follows the first."""
+        remaining = self._until - now_us()
+        if remaining > 0:
+            try:
+                await post.address.refresh(remaining)
+            except AddressError as error:
+                self._note(Level.WARNING, "address-lifetime", why=str(error))
+
+    def _note_strangers(self, found: tuple[Stranger, ...]) -> None:
+        for stranger in found:
+            self._note(Level.ALERT, "lock-file", found=str(stranger), text="a stranger's; it was removed")
+
+
+async def _remove_address(post: Post) -> None:
+    post.announcer.stop()
+    post.conflict.stop()
+    await post.address.remove()
+
+
+def _installed(gate: Gate) -> bool:
+    try:
+        gate.install()
+    except GateError:
+        return False
+    return True
