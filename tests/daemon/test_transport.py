@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -425,6 +427,13 @@ async def test_an_address_that_is_taken_is_tried_again() -> None:
                     await asyncio.wait_for(one.heard_one.wait(), 0.05)
     assert not one.transport.missing_links()
     one.transport.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace")
+def test_addresses_that_come_and_go_under_the_sockets() -> None:
+    probe = ["unshare", "--net", sys.executable, "-m", "tests.daemon.transport_probe"]
+    ended = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.stdout == "reached the end\n", ended.stderr
 
 
 async def test_two_daemons_do_not_share_an_address() -> None:
