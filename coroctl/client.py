@@ -280,7 +280,7 @@ class _Line:
                 result: Json = said["result"]
                 return result
             code, reason = str(failed["code"]), str(failed["text"])
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise ProtocolError("corolistener gave an answer that makes no sense") from None
         if code == "version":
             raise ProtocolError(f"{reason}, and this coroctl version {VERSION}: one of them is to be upgraded")

@@ -72,6 +72,14 @@ class Node(NamedTuple):
     """Of the configuration that the node's corosync has loaded."""
     links: tuple[Link, ...] = ()
     """From this node to that one; none to itself, nor where the transport does not tell."""
+    reason: str = ""
+    """Why it is not master, in words; empty for the master, and where no corolistener tells it."""
+    heard_ms: int | None = None
+    """How long ago this node's corolistener last heard that one's; None if it never did."""
+    current: bool | None = None
+    """Whether its corolistener has the configuration that a majority has loaded; None if that is not known."""
+    skew_ms: int | None = None
+    """Its wall clock less this node's; None if it is not told."""
 
 
 class Quorum(NamedTuple):
@@ -109,11 +117,70 @@ class Configuration(NamedTuple):
     """Of the file as it is now, hexadecimal; empty if it cannot be read."""
 
 
+class Lease(NamedTuple):
+    """The right to be master, as this node's corolistener hears of it."""
+
+    holder: NodeId
+    term: int
+    """Of successive leases it strictly rises."""
+    lease_ms: int
+    """How long it lasts unrenewed."""
+    age_ms: int
+    """Since what it rests on was sent (one's own) or heard."""
+    remaining_ms: int
+    """One's own: until it ends. Another node's: at most."""
+
+
+class Transition(NamedTuple):
+    """Something that belonged to a change of this node's role."""
+
+    at: float
+    """Seconds since 1970."""
+    term: int
+    event: str
+    """As in the log: claimed, lease, step, master ..."""
+    detail: str
+    took_us: int
+    """0 where it has no duration."""
+
+
+class Mastership(NamedTuple):
+    """What the corolistener of this node tells beyond roles."""
+
+    master: NodeId | None
+    """Who holds the address and runs the manager; None if nobody who is heard does."""
+    since: float | None
+    """Seconds since 1970; since when this corolistener knows it."""
+    lease: Lease | None
+    address: str
+    """``10.0.0.100/32``; empty if none is configured."""
+    device: str
+    service: str
+    """The manager's unit; empty if none is configured."""
+    dead_man: str
+    """What silences the address of a frozen node: nftables, lifetime, none (no address)."""
+    warnings: tuple[str, ...]
+    """What is not safe now."""
+    alarms: tuple[str, ...]
+    """Those that are not over."""
+    change: str
+    """The change of the configuration that is under way, in words."""
+    transitions: tuple[Transition, ...]
+    """The last ones, the oldest first."""
+    stalls: int
+    """How often its loop was more than 100 ms late."""
+    longest_stall_ms: int
+    dropped: tuple[tuple[str, int], ...]
+    """Datagrams that it did not take in, by reason."""
+
+
 class Source(Enum):
     """Where a snapshot comes from."""
 
     COROSYNC = "corosync"
     """corosync's own libraries, asked on this node."""
+    DAEMON = "corolistener"
+    """The corolistener of this node: for whom corosync does not let ask."""
     COMMANDS = "commands"
     """corosync's command line tools, run on this node."""
     FILE = "file"
@@ -161,6 +228,8 @@ class Snapshot(NamedTuple):
     qdevice: Qdevice | None = None
     configuration: Configuration | None = None
     gaps: tuple[Gap, ...] = ()
+    mastership: Mastership | None = None
+    """None where no corolistener tells it."""
 
     def node(self, nodeid: NodeId | None) -> Node | None:
         """The node with that id, if it is in the snapshot."""

@@ -25,8 +25,9 @@ def print_listing() -> int:
 
     snapshot = node_list()
     print("\n".join(lines(snapshot)), flush=True)
-    if snapshot.reason:
-        print(f"coroctl: {snapshot.reason}", file=sys.stderr)
+    for reason in (snapshot.reason, *(gap.reason for gap in snapshot.gaps if gap.what == "corolistener")):
+        if reason:
+            print(f"coroctl: {reason}", file=sys.stderr)
     return exit_code(snapshot)
 
 

@@ -1,4 +1,4 @@
-"""One snapshot from this node, always within its time: from corosync, its tools, or the configuration file.
+"""One snapshot from this node, always within its time: from corosync, its tools, corolistener, or the file.
 
 The one place that calls corosync on a thread for a single answer: a call blocks for as long as
 corosync is frozen, and cannot be interrupted. A thread left behind in such a call ends with the process.
@@ -22,30 +22,26 @@ ANSWER_S = 1.3
 _RETRY_S = 0.05
 
 DENIED = (
-    "corosync lets only root ask it: run this with sudo"
+    "corosync lets only root ask it: run this with sudo, or where corolistener runs as a member of group coroctl"
     " (not by way of uidgid{}: who may ask corosync may also change it)"
 )
 
 
 def node_list(conf: str = CONF) -> Snapshot:
     """What ``coroctl -l`` shows, within 2 s whatever state corosync is in."""
+    from coroctl.sources.daemon import with_daemon
     from coroctl.sources.native import ask_list
-    from coroctl.sources.original import with_roles
 
-    snapshot = _within(ask_list, conf)
-    return with_roles(snapshot) if snapshot.availability is Availability.ANSWERED else snapshot
+    return with_daemon(_within(ask_list, conf))
 
 
 def everything(conf: str = CONF) -> Snapshot:
     """All that can be known on this node, within 2 s whatever state corosync is in."""
     from coroctl.sources.configuration import with_configuration
+    from coroctl.sources.daemon import with_daemon
     from coroctl.sources.native import ask
-    from coroctl.sources.original import with_roles
 
-    snapshot = _within(ask, conf)
-    if snapshot.availability is Availability.ANSWERED:
-        snapshot = with_roles(snapshot)
-    return with_configuration(snapshot, conf)
+    return with_configuration(with_daemon(_within(ask, conf)), conf)
 
 
 def _within(ask: Callable[[], Snapshot], conf: str) -> Snapshot:

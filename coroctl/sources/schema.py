@@ -11,7 +11,9 @@ from coroctl.model import (
     Availability,
     Configuration,
     Gap,
+    Lease,
     Link,
+    Mastership,
     Node,
     NodeId,
     NodeStatus,
@@ -20,6 +22,7 @@ from coroctl.model import (
     Role,
     Snapshot,
     Source,
+    Transition,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ def to_json(snapshot: Snapshot) -> Json:
         "qdevice": snapshot.qdevice._asdict() if snapshot.qdevice else None,
         "configuration": snapshot.configuration._asdict() if snapshot.configuration else None,
         "nodes": [_node_to(node) for node in snapshot.nodes],
+        "mastership": _mastership_to(snapshot.mastership),
         "unknown": [gap._asdict() for gap in snapshot.gaps],
     }
 
@@ -67,6 +71,7 @@ def from_json(stored: Mapping[str, Any]) -> Snapshot:
         qdevice=Qdevice(**stored["qdevice"]) if stored["qdevice"] else None,
         configuration=Configuration(**stored["configuration"]) if stored["configuration"] else None,
         gaps=tuple(Gap(**gap) for gap in stored["unknown"]),
+        mastership=_mastership_from(stored.get("mastership")),
     )
 
 
@@ -97,5 +102,33 @@ def _node_from(stored: Json) -> Node:
             "role": Role(stored["role"]) if stored["role"] else None,
             "addresses": tuple(stored["addresses"]),
             "links": tuple(Link(**link) for link in stored["links"]),
+        }
+    )
+
+
+def _mastership_to(mastership: Mastership | None) -> Json | None:
+    if mastership is None:
+        return None
+    return {
+        **mastership._asdict(),
+        "lease": mastership.lease._asdict() if mastership.lease else None,
+        "warnings": list(mastership.warnings),
+        "alarms": list(mastership.alarms),
+        "transitions": [one._asdict() for one in mastership.transitions],
+        "dropped": dict(mastership.dropped),
+    }
+
+
+def _mastership_from(stored: Json | None) -> Mastership | None:
+    if stored is None:
+        return None
+    return Mastership(
+        **{
+            **stored,
+            "lease": Lease(**stored["lease"]) if stored["lease"] else None,
+            "warnings": tuple(stored["warnings"]),
+            "alarms": tuple(stored["alarms"]),
+            "transitions": tuple(Transition(**one) for one in stored["transitions"]),
+            "dropped": tuple(stored["dropped"].items()),
         }
     )

@@ -1,4 +1,4 @@
-"""corosync's events as a feed: told by file descriptors, read on one thread that may block without harm.
+"""corosync's and corolistener's events as a feed: told by file descriptors, read on one thread that may block.
 
 The thread is the only user of its session. It says when it goes into a call, so that `latest` can
 tell a frozen corosync from a quiet one.
@@ -12,16 +12,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from coroctl.errors import CoroctlError, CorosyncBusy, LibraryMissing
+from coroctl.errors import CoroctlError, CorosyncBusy, CorosyncDenied, LibraryMissing
 from coroctl.model import Availability, NodeStatus, Snapshot, Source
 from coroctl.sources.configuration import from_file, with_configuration
+from coroctl.sources.daemon import Listening
 from coroctl.sources.feed import Update
 from coroctl.sources.once import CONF, explain
-from coroctl.sources.original import with_roles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from coroctl.client import Client
     from coroctl.sources.native import Session
 
 LINKS_S = 1.0
@@ -32,16 +33,21 @@ BUSY_S = 5.0
 """Asked every second, corosync may say "try again" for so long before what is known counts as old."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits between attempts to connect; the last one repeats."""
+DENIED_S = 30.0
+"""The same where corosync does not let us ask: each attempt is a line in its log."""
 
 
 class Watch:
-    """A feed of this node's corosync, through its libraries or, where one is missing, its tools."""
+    """A feed of this node's corosync, through its libraries or, where one is missing, its tools; and of the daemon."""
 
-    def __init__(self, conf: str = CONF) -> None:
+    def __init__(self, conf: str = CONF, client: Client | None = None) -> None:
         self._conf = conf
+        self._listening = Listening(client)
         self._publish: Callable[[Update], object] = lambda _update: None
         self._latest: Update | None = None
         self._asking_since: float | None = None
+        self._links_at = 0.0
+        """When the links are asked for again."""
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = os.pipe()
         self._thread = threading.Thread(target=self._run, name="watches corosync", daemon=True)
@@ -76,11 +82,14 @@ class Watch:
         while not self._stopping.is_set():
             try:
                 attempt = self._follow(attempt)
+                base, pause = None, 0.0
             except CoroctlError as error:
-                self._say(self._fallback(error))
                 attempt += 1
-            self._rest(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                base = self._fallback(error)
+                pause = DENIED_S if isinstance(error, CorosyncDenied) else RETRY_S[min(attempt, len(RETRY_S) - 1)]
+            self._rest(pause, base)
         self._asking_since = None
+        self._listening.close()
 
     def _follow(self, attempt: int) -> int:
         """Read and publish until corosync goes (raises) or we are to stop (returns)."""
@@ -100,10 +109,16 @@ class Watch:
         self._asking_since = time.monotonic()
         try:
             known = self._answered()
+            told = self._listening.take()
             if session.take_changes() or known is None or not session.still_counts(known):
-                known = with_roles(_keep_links(session.read(), known))
+                known = _keep_links(session.read(), known)
                 self._say(known)
-            self._say(session.with_links(known))
+                self._links_at = 0.0
+            elif told:
+                self._say(known)
+            if time.monotonic() >= self._links_at:
+                self._links_at = time.monotonic() + LINKS_S
+                self._say(session.with_links(known))
         except CorosyncBusy:
             return  # while a ring forms; the next change or second tells
         finally:
@@ -115,7 +130,9 @@ class Watch:
         return latest.snapshot if latest and latest.snapshot.source is Source.COROSYNC else None
 
     def _await_change(self, session: Session) -> None:
-        select.select([*session.fds(), self._wake_read], [], [], LINKS_S)
+        select.select(
+            [*session.fds(), *self._listening.fds(), self._wake_read], [], [], max(self._links_at - time.monotonic(), 0)
+        )
 
     def _fallback(self, error: CoroctlError) -> Snapshot:
         """Without corosync's answer: its tools if a library is missing, else the file and the reason."""
@@ -125,18 +142,27 @@ class Watch:
 
             answer = from_commands(time.monotonic() + SILENT_S, error)
             if isinstance(answer, Snapshot):
-                return with_roles(answer)
+                return answer
             error = answer
         return from_file(self._conf, *explain(error))
 
     def _say(self, snapshot: Snapshot) -> None:
-        self._latest = Update(with_configuration(snapshot, self._conf), time.monotonic())
+        known = with_configuration(self._listening.apply(snapshot), self._conf)
+        self._latest = Update(known, time.monotonic())
         if not self._stopping.is_set():
             self._publish(self._latest)
 
-    def _rest(self, seconds: float) -> None:
-        if not self._stopping.is_set():
-            select.select([self._wake_read], [], [], seconds)
+    def _rest(self, seconds: float, base: Snapshot | None) -> None:
+        """Wait before the next attempt; meanwhile what the daemon tells goes on."""
+        deadline = time.monotonic() + seconds
+        while not self._stopping.is_set():
+            self._listening.take()
+            if base is not None:
+                self._say(base)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            select.select([self._wake_read, *self._listening.fds()], [], [], min(left, LINKS_S))
 
 
 def _keep_links(snapshot: Snapshot, known: Snapshot | None) -> Snapshot:
@@ -148,7 +174,13 @@ def _keep_links(snapshot: Snapshot, known: Snapshot | None) -> Snapshot:
 
 def silenced(snapshot: Snapshot, reason: str) -> Snapshot:
     """What is left of a snapshot when its source has fallen silent: who is joined, or master, is not known any more."""
-    nodes = tuple(node._replace(status=NodeStatus.UNKNOWN, role=None, links=()) for node in snapshot.nodes)
+    nodes = tuple(node._replace(status=NodeStatus.UNKNOWN, role=None, reason="", links=()) for node in snapshot.nodes)
     return snapshot._replace(
-        availability=Availability.SILENT, reason=reason, nodes=nodes, quorate=None, quorum=None, qdevice=None
+        availability=Availability.SILENT,
+        reason=reason,
+        nodes=nodes,
+        quorate=None,
+        quorum=None,
+        qdevice=None,
+        mastership=None,
     )

@@ -351,9 +351,9 @@ async def test_the_longest_line_and_one_longer(tmp_path: Path) -> None:
     [
         (b"\xff\xfe", "encoding"),
         (b'{"v": 1, "id": "\xc3("}', "encoding"),
-        (b"[" * 60_000, "syntax"),
-        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "syntax"),
-        (b"9" * 60_000, "syntax"),
+        pytest.param(b"[" * 60_000, "syntax", id="deep-list"),
+        pytest.param(b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "syntax", id="deep-object"),
+        pytest.param(b"9" * 60_000, "syntax", id="huge-number"),
         (b"nonsense", "syntax"),
         (b'{"v": 1, "id": "r", "verb": "snapshot"', "syntax"),
         (b'{"v": NaN}', "syntax"),

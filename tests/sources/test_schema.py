@@ -14,7 +14,9 @@ from coroctl.model import (
     Availability,
     Configuration,
     Gap,
+    Lease,
     Link,
+    Mastership,
     Node,
     NodeId,
     NodeStatus,
@@ -23,6 +25,7 @@ from coroctl.model import (
     Role,
     Snapshot,
     Source,
+    Transition,
 )
 from coroctl.sources.schema import from_json, to_json
 
@@ -42,9 +45,25 @@ nodes = st.builds(
     votes=maybe,
     addresses=st.lists(st.text(), max_size=2).map(tuple),
     config_version=maybe,
+    heard_ms=maybe,
+    current=st.none() | st.booleans(),
+    skew_ms=maybe,
+    reason=st.text(),
     links=st.lists(links, max_size=2).map(tuple),
 )
 quorums = st.builds(Quorum, counts, counts, counts, counts, st.just(("Quorate", "2Node")), st.text(), st.text())
+moments = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.lists(st.text(), max_size=2).map(tuple)
+masterships = st.builds(
+    Mastership,
+    master=maybe.map(lambda number: number and NodeId(number)),
+    since=st.none() | moments,
+    lease=st.none() | st.builds(Lease, counts.map(NodeId), counts, counts, counts, counts),
+    warnings=texts,
+    alarms=texts,
+    transitions=st.lists(st.builds(Transition, moments, counts, st.text(), st.text(), counts), max_size=2).map(tuple),
+    dropped=st.dictionaries(st.text(), counts, max_size=2).map(lambda found: tuple(found.items())),
+)
 snapshots = st.builds(
     Snapshot,
     source=st.sampled_from(Source),
@@ -59,6 +78,7 @@ snapshots = st.builds(
     qdevice=st.none() | st.builds(Qdevice, st.text(), counts, st.booleans(), st.booleans()),
     configuration=st.none() | st.builds(Configuration, st.text(), maybe, maybe, st.text()),
     gaps=st.lists(st.builds(Gap, st.text(), st.text()), max_size=2).map(tuple),
+    mastership=st.none() | masterships,
 )
 
 
@@ -79,6 +99,22 @@ def test_every_key_is_documented() -> None:
         quorum=quorum,
         qdevice=Qdevice("", 1, True, True),
         configuration=Configuration("", 1, 1, ""),
+        mastership=Mastership(
+            None,
+            None,
+            Lease(NodeId(1), 1, 2, 3, 4),
+            "",
+            "",
+            "",
+            "none",
+            (),
+            (),
+            "",
+            (Transition(0, 1, "", "", 0),),
+            0,
+            0,
+            (),
+        ),
     )
     documented = set(re.findall(r"`(\w+)`", DOCUMENT.read_text()))
     assert keys_of(to_json(full)) <= documented
