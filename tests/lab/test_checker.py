@@ -148,7 +148,7 @@ def test_a_second_holder_behind_a_cut_is_flagged(play: Play) -> None:
     play.checker.wait_silence()
     play.address("node2")
     play.checker.wait_answer("node2")
-    until(lambda: play.checker.report().speakers, 5, "both to be seen answering")
+    until(lambda: bool(play.checker.report().speakers), 5, "both to be seen answering")
     report = play.checker.report()
     assert report.answered == ("node1", "node2")
     assert [(each.first, each.second) for each in report.holders] == [("node1", "node2")]
@@ -178,7 +178,7 @@ def test_a_flushed_gate_is_an_open_one(play: Play) -> None:
     play.checker.wait_answer("node2")
     assert play.checker.report().holders == ()
     play.lab.tell("node1", "nft", "flush", "ruleset")
-    until(lambda: play.checker.report().holders, 5, "two holders to be seen")
+    until(lambda: bool(play.checker.report().holders), 5, "two holders to be seen")
 
 
 def test_rules_taken_out_of_the_gate_leave_it_open(play: Play) -> None:
@@ -202,7 +202,7 @@ def test_a_flushed_set_is_a_lease_no_more(play: Play) -> None:
 def test_a_second_manager_is_flagged(play: Play) -> None:
     play.manager("node1")
     play.manager("node2")
-    until(lambda: play.checker.report().managers, 5, "two managers to be seen")
+    until(lambda: bool(play.checker.report().managers), 5, "two managers to be seen")
     report = play.checker.report()
     print(report)
     assert (report.managers[0].first, report.managers[0].second) == ("node1", "node2")
@@ -220,7 +220,7 @@ def test_a_manager_on_a_frozen_node_is_excused_and_no_longer(play: Play) -> None
     assert report.violations == ()
     assert [(each.first, each.second) for each in report.excused] == [("node1", "node2")]
     assert "all on node1 stood still" in report.proofs[0]
-    until(lambda: play.checker.report().managers, 5, "the excuse to end")
+    until(lambda: bool(play.checker.report().managers), 5, "the excuse to end")
 
 
 def test_a_fault_that_does_not_bite_is_an_error(play: Play) -> None:
@@ -229,7 +229,7 @@ def test_a_fault_that_does_not_bite_is_an_error(play: Play) -> None:
 
 
 def test_a_term_that_repeats_is_flagged(play: Play) -> None:
-    line = "2026-11-22T10:00:0{second}.000+00:00 info {name} 7 lease state=held"
+    line = "2026-11-22T10:00:0{second}.000+00:00 info {name} 7 lease tenure=7/1"
     for second, name in enumerate(("node1", "node2")):
         text = line.format(second=second, name=name)
         play.lab.tell(name, "sh", "-c", f"echo '{text}' >> /var/log/corolistener.log")

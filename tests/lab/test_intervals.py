@@ -162,14 +162,14 @@ def test_records_survive_their_lines() -> None:
 
 
 LOG = """\
-2026-11-22T10:00:00.100+00:00 info node1 1 lease state=held
-2026-11-22T10:00:00.200+00:00 info node1 1 master took=0.1s
-2026-11-22T10:00:09.000+00:00 info node1 3 lease state=held
+2026-11-22T10:00:00.100+00:00 notice node1 1 lease tenure=1/1 took_ms=3.1
+2026-11-22T10:00:00.200+00:00 notice node1 1 lease state=serving took_ms=671.0
+2026-11-22T10:00:09.000+00:00 notice node1 3 lease tenure=3/1 took_ms=2.9
 """
 
 
 def test_terms_rise() -> None:
-    second = "2026-11-22T10:00:05.000+00:00 info node2 2 lease state=held\n"
+    second = "2026-11-22T10:00:05.000+00:00 notice node2 2 lease tenure=2/2\n"
     found = (*terms.leases(LOG), *terms.leases(second))
     assert [each.term for each in sorted(found)] == [1, 2, 3]
     assert terms.violations(found) == ()
@@ -177,7 +177,7 @@ def test_terms_rise() -> None:
 
 @pytest.mark.parametrize("term", [1, 3, 4])
 def test_a_term_that_repeats_or_falls_is_flagged(term: int) -> None:
-    other = f"2026-11-22T10:00:05.000+00:00 info node2 {term} lease state=held\n"
+    other = f"2026-11-22T10:00:05.000+00:00 notice node2 {term} lease tenure={term}/2\n"
     assert len(terms.violations((*terms.leases(LOG), *terms.leases(other)))) == 1
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from coroctl.errors import LabError
-from coroctl.lab import node
+from coroctl.lab import node, processes
 from coroctl.lab.checker import histories, plug, proof, terms
 from coroctl.lab.checker.intervals import Interval
 from coroctl.lab.checker.recorder import PERIOD_US, now_us
@@ -35,6 +36,7 @@ AFTER_THAW_US = 1_000_000
 
 _START_S = 20
 _RECENT_US = 50_000
+_RECENT_RECORDS = 200
 _LOG = "var/log/corolistener.log"
 
 
@@ -122,38 +124,43 @@ class Checker:
         """A proof that the fault bit, for the report."""
         self._proofs.append(what)
 
-    def answering(self) -> str | None:
+    def answering(self) -> frozenset[str]:
         """Who answered a client for the cluster address within the last 50 ms."""
         names = histories.names_by_mac(self.records())
-        recent = histories.answers(self._records[-200:], self.plan.cloud_ip)
-        if not recent or recent[-1][0] < now_us() - _RECENT_US:
-            return None
-        return names.get(recent[-1][1], recent[-1][1])
+        since = now_us() - _RECENT_US
+        told = histories.answers(self._records[-_RECENT_RECORDS:], self.plan.cloud_ip)
+        return frozenset(names.get(who, who) for moment, who in told if moment >= since)
 
     def wait_answer(self, who: str | None = None, timeout_s: float = 30) -> str:
         """Wait until a client gets answers from that node (from anybody); who it was."""
 
         def answered() -> str | None:
             now = self.answering()
-            return now if who is None or now == who else None
+            return next(iter(now), None) if who is None else who if who in now else None
 
         return until(answered, timeout_s, f"{who or 'anybody'} to answer for {self.plan.cloud_ip}")
 
+    def watch(self, seconds: float) -> None:
+        """Let that much time go by under observation."""
+        end = now_us() + round(seconds * 1e6)
+        until(lambda: now_us() >= end, seconds + 5, f"{seconds:g} s to go by")
+
     def wait_silence(self, timeout_s: float = 30) -> None:
         """Wait until no client gets an answer any more."""
-        until(lambda: self.answering() is None, timeout_s, f"silence of {self.plan.cloud_ip}")
+        until(lambda: not self.answering(), timeout_s, f"silence of {self.plan.cloud_ip}")
 
     @contextlib.contextmanager
     def frozen(self, name: str, what: str = node.EVERYTHING) -> Iterator[None]:
         """Stop a service's processes, or every process of the node, and let them go on at the end."""
         begin = now_us()
         self.lab.freeze(name, what)
+        pids = proof.pids(self.lab, name, what)
         try:
             yield
-            states = proof.stopped(self.lab, name, what)
+            states = proof.stopped(pids, f"{what} on {name}")
             self.prove(f"{what} on {name} stood still for {(now_us() - begin) / 1e6:.1f} s (process {states})")
         finally:
-            self.lab.thaw(name, what)
+            processes.send(pids, signal.SIGCONT)
             if what == node.EVERYTHING:
                 self._frozen.setdefault(name, []).append(Interval(begin, now_us() + AFTER_THAW_US))
 

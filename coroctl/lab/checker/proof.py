@@ -22,13 +22,12 @@ def pids(lab: Lab, name: str, what: str) -> list[int]:
     return processes.inside(init) if what == node.EVERYTHING else processes.of_unit(init, f"{what}.service")
 
 
-def stopped(lab: Lab, name: str, what: str) -> str:
-    """Their states, such as ``71 T, 72 T``; LabError if there is none or one of them runs."""
-    found = pids(lab, name, what)
+def stopped(found: list[int], what: str) -> str:
+    """The states of processes that must not run, such as ``71 T, 72 gone``; LabError if one of them does."""
     states = [f"{pid} {_state(pid)}" for pid in found]
     shown = ", ".join(states[:_SHOWN]) + (f" and {len(states) - _SHOWN} more" if len(states) > _SHOWN else "")
     if not found or not all(processes.is_stopped(pid) for pid in found):
-        raise LabError(f"{what} on {name} was to stand still, and does not: {shown}")
+        raise LabError(f"{what} was to stand still, and does not: {shown}")
     return shown
 
 

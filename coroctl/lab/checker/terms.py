@@ -1,6 +1,7 @@
 """P8 from the nodes' own logs: terms of successive masters strictly rise, and no tenure occurs twice. Pure.
 
-A line is ``time level node term event key=value ...``; a lease begins with the event ``lease``.
+A line is ``time level node term event key=value ...``; a lease begins with the event ``lease`` that names its tenure,
+``tenure=TERM/NODEID``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EVENT = "lease"
+_TENURE = "tenure="
 
 
 class Lease(NamedTuple):
@@ -30,9 +32,11 @@ def leases(log: str) -> tuple[Lease, ...]:
     """Every lease in one node's log, in the order of its lines."""
     rows = (line.split() for line in log.splitlines())
     return tuple(
-        Lease(datetime.fromisoformat(row[0]), row[2], int(row[3]))
+        Lease(datetime.fromisoformat(row[0]), row[2], int(word.removeprefix(_TENURE).partition("/")[0]))
         for row in rows
-        if len(row) >= 5 and row[4] == EVENT and row[3].isdigit()
+        if row[4:5] == [EVENT]
+        for word in row[5:]
+        if word.startswith(_TENURE)
     )
 
 
