@@ -1,4 +1,5 @@
-"""corosync's events, on a thread of their own: the one place of the daemon that calls corosync's libraries.
+"""corosync's events, on a thread of their own: the one place of the daemon that follows corosync (reloading.py asks it
+to read its file again).
 
 A call into corosync blocks for as long as corosync is frozen, and nothing can interrupt it; so only this thread ever
 makes one, and the loop hears of what it found. It decides nothing: what is told here is what corosync says, true or

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 BEATS_A_WATCHDOG = 4
 VERSION = version("coroctl")
+GUARD_LOOKS_US = 5_000_000
 COROSYNC_S = 0.3
 """How long a start waits for corosync's first word; a tenure that is to be renewed cannot wait longer."""
 
@@ -94,6 +95,8 @@ class Daemon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk: store.Store | None = None
         self._started = time.time()
+        self._guarded = False
+        self._guard_again = 0
 
     async def run(self) -> None:
         """From start to clean end. Whatever nobody expected is raised: the process must end with it."""
@@ -280,11 +283,16 @@ class Daemon:
         return DeadMan.NFTABLES if post.gate is not None else DeadMan.LIFETIME
 
     def _guard_is_there(self) -> bool:
-        try:
-            self._guard.nudge()
-        except GuardMissing:
-            return False
-        return True
+        """Looked for now and then: each nudge wakes it up."""
+        if clock.now_us() >= self._guard_again:
+            self._guard_again = clock.now_us() + GUARD_LOOKS_US
+            try:
+                self._guard.nudge()
+            except GuardMissing:
+                self._guarded = False
+            else:
+                self._guarded = True
+        return self._guarded
 
     async def _ask(self, request: Request, actor: Actor) -> Answer:
         """A change that an operator wants."""

@@ -38,6 +38,7 @@ from coroctl.decision.events import (
     DeadManRefused,
     Done,
     Failed,
+    FileFailed,
     Input,
     Tick,
     Ticketed,
@@ -101,6 +102,7 @@ class Witness(Protocol):
     def logged(self, action: Log) -> None: ...
     def warned(self, action: Warn) -> None: ...
     def failed(self, step: Step, why: str) -> None: ...
+    def file_failed(self, why: str) -> None: ...
     def answered(self, answer: Answer) -> None: ...
     def configured(self, settings: Settings) -> None: ...
     def stepped(self, state: State) -> None: ...
@@ -182,6 +184,8 @@ class Shell:
         self._carry_out(actions)
         if isinstance(event, ConfigurationLoaded):
             tools.witness.configured(self.state.files.settings)
+        elif isinstance(event, FileFailed):
+            tools.witness.file_failed(event.why)
         tools.witness.stepped(self.state)
 
     def _carry_out(self, actions: list[Action]) -> None:

@@ -40,6 +40,7 @@ class Reporter:
         self._stepped = stepped
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._term = 0
+        self._file_trouble = ""
 
     def answer_to(self, request: str) -> asyncio.Future[Answer]:
         """Becomes the answer; the same future for whoever repeats the request."""
@@ -63,6 +64,12 @@ class Reporter:
         """Why a step has failed, which the core does not repeat."""
         self.note(Level.WARNING, "step-error", step=step.value, why=why)
 
+    def file_failed(self, why: str) -> None:
+        """Told once: what is wanted is tried again twice a second."""
+        if why != self._file_trouble:
+            self.note(Level.WARNING, "file-failed", why=why)
+        self._file_trouble = why
+
     def note(self, level: Level, name: str, **details: Value) -> None:
         """Something that the shell itself has to tell."""
         self._journal.enter(Entry(level, name, self._term, details))
@@ -75,6 +82,7 @@ class Reporter:
 
     def configured(self, settings: Settings) -> None:
         """corosync has loaded a file."""
+        self._file_trouble = ""
         self._configured(settings)
 
     def stepped(self, state: State) -> None:

@@ -82,6 +82,9 @@ class Tool:
     def answered(self, _answer: object) -> None: ...
     def configured(self, _settings: Settings) -> None: ...
 
+    def file_failed(self, why: str) -> None:
+        self.calls.append(why)
+
     def edit(self, _action: object) -> None:
         self.calls.append("edit")
 
