@@ -6,11 +6,15 @@ BIN := $(VENV)/bin
 # What runs real clusters needs root; everything else does not.
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 PYTEST_ARGS ?=
+# Of make install and make uninstall; scripts/install says more.
+PREFIX ?= /opt/coroctl
+WHEELS ?=
+PURGE ?=
 # How long `make soak` draws random schedules for the core.
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
+.PHONY: help venv demo install uninstall test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +43,13 @@ packages-test:
 demo: venv ## a real three-node cluster on this machine, in the live console
 	@scripts/debian-packages lab || echo "Going on without them." >&2
 	@if [ "$$(id -u)" -eq 0 ] || sudo -v; then $(SUDO) $(BIN)/coroctl demo; else $(BIN)/coroctl demo; fi
+
+install: ## coroctl and corolistener on this machine: PREFIX=/opt/coroctl, PYTHON=python3, WHEELS=DIR to stay offline
+	@scripts/debian-packages install || echo "Going on without them." >&2
+	@$(SUDO) env PREFIX='$(PREFIX)' PYTHON='$(PYTHON)' WHEELS='$(WHEELS)' scripts/install install
+
+uninstall: ## take them away again; PURGE=1: also key, state, log and groups
+	@$(SUDO) env PREFIX='$(PREFIX)' PURGE='$(PURGE)' scripts/install uninstall
 
 check: venv lint ## lint, types, import contracts and the tests that need no cluster
 	$(MAKE) unit

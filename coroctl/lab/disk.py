@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import compileall
 import os
+import shutil
 import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coroctl
+from coroctl.lab import installation, vmmgr
 
 if TYPE_CHECKING:
     from coroctl.lab.plan import NodePlan, Plan
@@ -30,6 +32,8 @@ _HIDDEN = (
     "var/spool",
     "var/tmp",
 )
+
+_LAYERS = "layers"
 
 _TARGET = """\
 [Unit]
@@ -56,6 +60,17 @@ RemainAfterExit=yes
 WantedBy=network-online.target
 """
 
+_MANAGER = """\
+[Unit]
+Description=The manager of a coroctl lab: a web server that answers with the name of its node
+
+[Service]
+ExecStart={python} -I -m coroctl.lab.vmmgr
+"""
+
+_RESTART = "etc/systemd/system/corosync.service.d/50-corolistener.conf"
+"""Of that name there, a link to /dev/null takes the place of the installed one."""
+
 _JOURNALD = """\
 [Journal]
 Storage=persistent
@@ -72,8 +87,24 @@ sys.exit(main())
 """
 
 
-def write(plan: Plan, node: NodePlan, conf: bytes) -> None:
-    """Make the node's disk as it is before its first power-on."""
+def install(plan: Plan) -> None:
+    """Give the lab's disks the installation of this coroctl; it is made first if there is none yet."""
+    text = "".join(f"{layer}\n" for layer in installation.layers())
+    (plan.folder / _LAYERS).write_text(text)
+
+
+def layers(plan: Plan) -> tuple[Path, ...]:
+    """What lies between this machine's root and the node's own layer, uppermost first."""
+    noted = plan.folder / _LAYERS
+    return tuple(Path(line) for line in noted.read_text().splitlines()) if noted.exists() else ()
+
+
+def write(plan: Plan, node: NodePlan, conf: bytes, *, key: bytes | None = None) -> None:
+    """Make the node's disk as it is before its first power-on.
+
+    With ``key``, the cluster's, corolistener starts with the node. Without, it is installed and not enabled, and
+    corosync is as its own package has it.
+    """
     upper = plan.node_folder(node) / "upper"
     for folder in _HIDDEN:
         (upper / folder).mkdir(parents=True)
@@ -91,6 +122,31 @@ def write(plan: Plan, node: NodePlan, conf: bytes) -> None:
     _write(upper / "etc/systemd/journald.conf.d/coroctl-lab.conf", _JOURNALD)
     _write(upper / "etc/systemd/system/coroctl-lab.target", _TARGET)
     _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
+    _write(upper / "etc/systemd/system" / vmmgr.UNIT, _MANAGER.format(python=installation.PYTHON))
+    if key is not None:
+        _enable(upper, key)
+    else:
+        (upper / _RESTART).parent.mkdir(parents=True)
+        (upper / _RESTART).symlink_to("/dev/null")
+    for layer in layers(plan):
+        if (layer / "etc").is_dir():
+            shutil.copytree(layer / "etc", upper / "etc", dirs_exist_ok=True)
+    if not layers(plan) and not Path("/usr/local/bin/corolistener").exists():
+        _write_programs(upper)
+
+
+def _enable(upper: Path, key: bytes) -> None:
+    """As `systemctl enable corolistener` would, for the target that a lab's node boots into."""
+    file = upper / "etc/corolistener/authkey"
+    file.write_bytes(key)
+    file.chmod(0o600)
+    wants = upper / "etc/systemd/system/coroctl-lab.target.wants"
+    wants.mkdir()
+    (wants / "corolistener.service").symlink_to("/usr/local/lib/systemd/system/corolistener.service")
+
+
+def _write_programs(upper: Path) -> None:
+    """Where coroctl is neither installed nor a checkout, the nodes have the two commands and no services."""
     for name, module in (("coroctl", "coroctl.cli.main"), ("corolistener", "coroctl.cli.corolistener")):
         text = _PROGRAM.format(name=name, module=module, python=sys.executable)
         _write(upper / "usr/local/bin" / name, text, 0o755)

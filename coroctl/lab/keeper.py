@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coroctl.lab import disk, network
+from coroctl.lab import disk, installation, network
 from coroctl.lab.cgroups import hierarchies
 from coroctl.lab.plan import load
 from coroctl.lab.run import run, until
@@ -35,7 +35,7 @@ def main() -> None:
     folder = plan.node_folder(node)
     os.set_inheritable(int(sys.argv[3]), False)
     _enter_cgroup(plan.cgroup(node))
-    _mount(folder)
+    _mount(plan, folder)
     while _power_cycle(plan, node, folder) == REBOOT:
         network.remove_cables(plan, node)
     network.remove_cables(plan, node)
@@ -50,9 +50,16 @@ def _enter_cgroup(name: str) -> None:
         (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
-def _mount(folder: Path) -> None:
-    layers = f"lowerdir=/,upperdir={folder / 'upper'},workdir={folder / 'work'}"
-    run(["mount", "-t", "overlay", "overlay", "-o", layers, str(folder / "root")])
+def _mount(plan: Plan, folder: Path) -> None:
+    """This machine's root, and where there is an installation of its own, that over some of its folders."""
+    root = folder / "root"
+    installation.mount_overlay(folder, ("/",), root)
+    layers = disk.layers(plan)
+    for layer in layers:
+        installation.hold(layer)
+    for place in installation.FOLDERS if layers else ():
+        below = [str(layer / place) for layer in layers if (layer / place).is_dir()]
+        installation.mount_overlay(folder / place, (*below, f"/{place}"), root / place)
     # nspawn leaves a folder there; in this namespace it goes with the rest.
     Path(_PROPAGATION).mkdir(parents=True, exist_ok=True)
     run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", _PROPAGATION])

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -50,6 +51,10 @@ class Wanted:
     transport: str = "knet"
     networks: int = 1
     conf: Path | None = None
+    listener: bool = False
+    """corolistener runs on every node, with a small web server as its manager."""
+    lease_ms: int | None = None
+    heartbeat_ms: int | None = None
 
 
 def check_host() -> None:
@@ -77,8 +82,10 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
         conf = template.filled_in(source, plan) if source else _default_conf(plan, wanted)
         network.create_bridges(plan)
         disk.precompile()
+        disk.install(plan)
+        key = _make_key(plan) if wanted.listener else None
         for each in plan.nodes:
-            _make_node(plan, each, conf)
+            _make_node(plan, each, conf, key)
         start_all(plan)
         conditions.wait(plan, ["formed"], timeout_s or _forming_s(len(plan.nodes), wanted.token_ms))
         plan = replace(plan, owner=owner)
@@ -90,7 +97,15 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
 
 
 def _default_conf(plan: Plan, wanted: Wanted) -> bytes:
-    return template.default_conf(plan, wanted.transport, wanted.token_ms)
+    listener = template.Listener(wanted.lease_ms, wanted.heartbeat_ms) if wanted.listener else None
+    return template.default_conf(plan, wanted.transport, wanted.token_ms, listener)
+
+
+def _make_key(plan: Plan) -> bytes:
+    """The key of the cluster's corolisteners, made as an operator makes it."""
+    file = plan.folder / "authkey"
+    run([sys.executable, "-P", "-m", "coroctl", "keygen", "--file", str(file)])
+    return file.read_bytes()
 
 
 def _names(wanted: Wanted, source: Document | None) -> tuple[tuple[str, int], ...]:
@@ -107,11 +122,11 @@ def _forming_s(nodes: int, token_ms: int | None) -> float:
     return 60 + 6 * nodes + (token_ms or 3000) / 100
 
 
-def _make_node(plan: Plan, each: NodePlan, conf: bytes) -> None:
+def _make_node(plan: Plan, each: NodePlan, conf: bytes, key: bytes | None) -> None:
     folder = plan.node_folder(each)
     for part in ("upper", "work", "root"):
         (folder / part).mkdir(parents=True)
-    disk.write(plan, each, conf)
+    disk.write(plan, each, conf, key=key)
 
 
 def start_all(plan: Plan) -> None:

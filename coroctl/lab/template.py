@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.errors import ConfigError
+from coroctl.lab import vmmgr
 
 if TYPE_CHECKING:
     from coroctl.conf.document import Document, Section
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
 
 PRIORITIES = (100, 40, 10)
 """Of the first nodes; the next have 9, 8 ... and, when those are used up, 1."""
+
+
+class Listener(NamedTuple):
+    """How corolistener is to be set up in a lab's default file; None: as it is by default."""
+
+    lease_ms: int | None = None
+    heartbeat_ms: int | None = None
+
 
 TRANSPORTS = ("knet", "udp", "udpu")
 
@@ -34,8 +43,8 @@ def names_in(template: Document) -> tuple[tuple[str, int], ...]:
     return tuple(names)
 
 
-def default_conf(plan: Plan, transport: str, token_ms: int | None) -> bytes:
-    """The file of a lab that was given none."""
+def default_conf(plan: Plan, transport: str, token_ms: int | None, listener: Listener | None = None) -> bytes:
+    """The file of a lab that was given none. With a ``listener`` it names a manager, which every node has."""
     token = f"  token: {token_ms}\n" if token_ms else ""
     nodes = "".join(
         _node_block(node.name, node.nodeid, _prio(position), _links(plan, transport, node.addresses))
@@ -64,11 +73,20 @@ logging {{
   timestamp: hires
 }}
 
-corolistener {{
+{_ihttpd() if listener else ""}corolistener {{
   cloud_ip: {plan.cloud_ip}
   cloud_ip_dev: eth0
-}}
+{_listener_keys(listener) if listener else ""}}}
 """.encode()
+
+
+def _ihttpd() -> str:
+    return f"ihttpd {{\n  count: 1\n  port0: {vmmgr.PORT}\n}}\n\n"
+
+
+def _listener_keys(listener: Listener) -> str:
+    timing = {name: value for name, value in listener._asdict().items() if value is not None}
+    return "".join(f"  {key}: {value}\n" for key, value in {"service": vmmgr.UNIT, **timing}.items())
 
 
 def _links(plan: Plan, transport: str, addresses: tuple[str, ...]) -> tuple[str, ...]:
