@@ -35,7 +35,7 @@ CREATE TABLE events (
     details TEXT NOT NULL,
     actor TEXT,
     origin TEXT
-) STRICT
+)
 """
 COLUMNS = "id, time_us, boot_us, node, term, level, event, details, actor, origin"
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
