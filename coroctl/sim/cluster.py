@@ -86,8 +86,12 @@ class Cluster:
         prios: tuple[int, ...] = (),
         *,
         keep_events: bool = True,
+        nftables: bool = True,
     ) -> None:
         self.random = Random(seed)  # noqa: S311  (a schedule, not a secret)
+        self.sweeps = Random(seed)  # noqa: S311
+        """When kernels take expired addresses away; apart, as it is drawn so often."""
+        self.nftables = nftables
         self.timeline = Timeline()
         self.network = Network(self.timeline, self.random)
         self.rules = rules

@@ -296,7 +296,7 @@ def address_gone(cluster: Cluster, fault: Fault) -> None:
     """ip addr del, by hand."""
     machine = cluster.machines[NodeId(fault.node)]
     if machine.kernel.address:
-        machine.kernel.address = False
+        machine.kernel.remove_address()
         cluster.speech(machine)
         machine.deliver(AddressGone())
 
@@ -304,8 +304,9 @@ def address_gone(cluster: Cluster, fault: Fault) -> None:
 def flush(cluster: Cluster, fault: Fault) -> None:
     """nft flush ruleset."""
     machine = cluster.machines[NodeId(fault.node)]
-    machine.kernel.gate = False
-    machine.kernel.disarm()
+    if not cluster.nftables:
+        return
+    machine.kernel.flush()
     cluster.speech(machine)
     machine.deliver(GateGone())
 

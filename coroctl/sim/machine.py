@@ -7,6 +7,7 @@ carried out wait in `pending`, and the clock is checked before each, exactly as 
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from coroctl.decision.actions import (
@@ -32,7 +33,7 @@ from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
 from coroctl.model import Role
 from coroctl.sim.clock import SECOND, Clock
-from coroctl.sim.kernel import TICKET_US, Kernel
+from coroctl.sim.kernel import Kernel
 from coroctl.sim.kinds import Trap
 from coroctl.sim.services import Disk, Services
 
@@ -59,7 +60,7 @@ class Machine:
         self.clock = clock
         self.boots = 1
         self.powered = True
-        self.kernel = Kernel()
+        self.kernel = self.new_kernel()
         self.disk = Disk(self)
         self.services = Services(self)
         self.run: Run | None = None
@@ -69,7 +70,7 @@ class Machine:
         """Counts processes: what was asked by a dead one is answered to nobody."""
         self.frozen = False
         self.all_frozen = False
-        self.thawed_at = -10 * SECOND
+        self.thawed_at = self.all_thawed_at = -10 * SECOND
         self.inbox: deque[Event] = deque()
         self.pending: deque[Action] = deque()
         self.trap: Trap | None = None
@@ -93,6 +94,12 @@ class Machine:
         """Of a living daemon."""
         return self.state.claim.office if self.state is not None else None
 
+    def new_kernel(self) -> Kernel:
+        """Of another boot."""
+        cluster = self.cluster
+        speech = partial(cluster.speech, self)
+        return Kernel(cluster.timeline, self.clock, cluster.sweeps, speech, nftables=cluster.nftables)
+
     # Process
 
     def start(self) -> None:
@@ -101,22 +108,22 @@ class Machine:
             return
         cluster = self.cluster
         self.life += 1
+        self.kernel.restore()
+        cluster.speech(self)
         view = cluster.corosync.views.get(self.node)
         gone = self.node in cluster.corosync.down or self.node in cluster.corosync.frozen
-        serving = self.kernel.address and (self.services.manager or not cluster.template.service)
-        now = self.clock.read(cluster.timeline.now)
         self.state, actions = boot(
             Start(
                 self.node,
                 self.boots,
                 cluster.files[self.loaded].settings,
-                now,
+                self.clock.read(cluster.timeline.now),
                 cluster.draw(),
                 self.disk.record,
                 self.run,
                 view.members if view and not gone else frozenset(),
                 bool(view and view.quorate and not gone),
-                serving,
+                self.kernel.address and (self.services.manager or not cluster.template.service),
                 self.disk.staged,
                 cluster.rules,
             ),
@@ -151,6 +158,7 @@ class Machine:
         """SIGCONT."""
         if self.life == life and self.frozen:
             self.frozen = False
+            self.thawed_at = self.cluster.timeline.now
             self.work()
 
     def freeze_all(self, us: int) -> None:
@@ -164,7 +172,7 @@ class Machine:
         """All go on, in whatever order."""
         if self.boots == boots and self.all_frozen:
             self.all_frozen = False
-            self.thawed_at = self.cluster.timeline.now
+            self.thawed_at = self.all_thawed_at = self.cluster.timeline.now
             self.cluster.corosync.changed()
             # The daemon may be scheduled before the guard, or after it.
             first, second = self.services.guard_again, self.work
@@ -179,7 +187,7 @@ class Machine:
             return
         self.kill()
         self.powered = self.all_frozen = False
-        self.kernel = Kernel()
+        self.kernel = self.new_kernel()
         self.services.power_off()
         self.run = None
         self.cluster.speech(self)
@@ -286,8 +294,7 @@ class Machine:
 
     def hear(self, heartbeat: Heartbeat) -> None:
         """A datagram has arrived."""
-        if self.state is not None:
-            self.deliver(Heard(heartbeat))
+        self.deliver(Heard(heartbeat))
 
     def set_wake(self, action: Wake) -> None:
         """One timer."""
@@ -312,20 +319,13 @@ class Machine:
         """Into the kernel, and the answer back."""
         if self.expired(action.before):
             return
-        now = self.cluster.timeline.now
-        self.kernel.set_ticket(action.ticket, now + self.clock.lasts(TICKET_US))
+        self.kernel.set_ticket(action.ticket)
         self.later(NETLINK_US, Ticketed(action.ticket))
 
     def commit(self, action: CommitDeadMan) -> None:
         """One transaction. Without the ticket (mutation) the clock is not checked either: that is what it is for."""
-        now = self.cluster.timeline.now
-        expires = now + self.clock.lasts(action.remaining_us)
-        if self.kernel.commit(action.ticket, now, expires, checked=action.checked):
-            self.cluster.speech(self)
-            self.cluster.timeline.at(expires, self.cluster.speech, self)
-            self.later(NETLINK_US, DeadManCommitted(action.ticket))
-        else:
-            self.later(NETLINK_US, DeadManRefused(action.ticket))
+        done = self.kernel.commit(action.ticket, action.remaining_us, checked=action.checked)
+        self.later(NETLINK_US, DeadManCommitted(action.ticket) if done else DeadManRefused(action.ticket))
 
     def do(self, action: Do) -> None:
         """A step of a sequence."""

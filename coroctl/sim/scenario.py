@@ -85,7 +85,8 @@ def build(script: Script, rules: Rules = RULES) -> Cluster:
     """The cluster of a scenario, its faults on the timeline."""
     nodes, lease = script.number("nodes", 3), script.number("lease", 2000)
     schedule = Schedule(script.number("seed", 1), nodes, lease, script.number("heartbeat", min(200, lease // 5)), ())
-    template = settings_of(schedule._replace(failback=script.options.get("failback") == "on"))
+    nftables = script.options.get("nftables") != "none"
+    template = settings_of(schedule._replace(failback=script.options.get("failback") == "on", nftables=nftables))
     if "slack" in script.options:
         template = template._replace(slack_us=script.number("slack", 200) * 1000)
     template = template._replace(
@@ -94,7 +95,7 @@ def build(script: Script, rules: Rules = RULES) -> Cluster:
         service=script.options.get("service") != "none",
     )
     prios = tuple(int(word) for word in script.options["prios"].split(",")) if "prios" in script.options else ()
-    cluster = Cluster(schedule.seed, nodes, template, rules, prios)
+    cluster = Cluster(schedule.seed, nodes, template, rules, prios, nftables=nftables)
     cluster.torn = float(script.options.get("torn", "0.5"))
     cluster.daemon_first = float(script.options.get("daemon_first", "0.5"))
     cluster.corosync.detect_us = script.number("detect", 3500) * 1000

@@ -15,6 +15,7 @@ from coroctl.decision.values import Identity
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.cluster import Cluster
 from coroctl.sim.faults import inject
+from coroctl.sim.kernel import SWEEP_US
 from coroctl.sim.kinds import Fault, Kind
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ class Schedule(NamedTuple):
     faults: tuple[Fault, ...]
     failback: bool = False
     check_liveness: bool = True
+    nftables: bool = True
 
     def __str__(self) -> str:
         head = f"nodes={self.nodes} lease={self.lease_ms} heartbeat={self.heartbeat_ms} seed={self.seed}"
-        return "\n".join([head + (" failback" if self.failback else ""), *map(str, self.faults)])
+        words = [head, *(["failback"] if self.failback else []), *([] if self.nftables else ["nftables=none"])]
+        return "\n".join([" ".join(words), *map(str, self.faults)])
 
 
 class Result(NamedTuple):
@@ -57,7 +60,10 @@ class Result(NamedTuple):
 
 def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) -> tuple[Result, Cluster]:
     """From power-on to the end."""
-    cluster = Cluster(schedule.seed, schedule.nodes, settings_of(schedule), rules, keep_events=keep_events)
+    settings = settings_of(schedule)
+    cluster = Cluster(
+        schedule.seed, schedule.nodes, settings, rules, keep_events=keep_events, nftables=schedule.nftables
+    )
     cluster.start()
     for fault in schedule.faults:
         inject(cluster, fault)
@@ -76,9 +82,13 @@ def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) 
 
 
 def settings_of(schedule: Schedule) -> Settings:
-    """Times as the schedule says; slack by the formula of design section 5, at least 200 ms."""
+    """Times as the schedule says; slack by the formula of design section 5, at least 200 ms.
+
+    Without nftables the address's lifetime takes the ticket's place: whole seconds, and the sweep after them.
+    """
     lease = schedule.lease_ms * MS
-    slack = max(200 * MS, 120 * MS + int(0.0101 * (lease + 100 * MS)))
+    late = 100 * MS if schedule.nftables else SECOND + SWEEP_US[1]
+    slack = max(200 * MS, 20 * MS + late + int(0.0101 * (lease + late)))
     return Settings(
         Identity(1, ""),
         (),

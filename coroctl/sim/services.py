@@ -120,7 +120,7 @@ class Services:
         if what is Step.START_MANAGER:
             self.attempt += 1
         elif what is not Step.STOP_MANAGER:
-            self.apply(what)
+            self.apply(action)
         duration = self.slow.get(what, DURATIONS[what])
         cluster.timeline.after(duration, self.end, machine.life, action, self.attempt)
 
@@ -144,19 +144,19 @@ class Services:
             self.kill_manager()
         machine.tell(life, Done(action.number, what))
 
-    def apply(self, what: Step) -> None:
+    def apply(self, action: Do) -> None:
         """Effects on the kernel are immediate."""
-        machine = self.machine
+        machine, what = self.machine, action.step
         if what in self.broken:
             return
         if what is Step.ADD_ADDRESS:
-            machine.kernel.address = True
+            machine.kernel.add_address(action.before - machine.clock.read(machine.cluster.timeline.now))
         elif what is Step.REMOVE_ADDRESS:
-            machine.kernel.address = False
+            machine.kernel.remove_address()
         elif what is Step.DISARM:
             machine.kernel.disarm()
         elif what is Step.RESTORE_GATE:
-            machine.kernel.gate = True
+            machine.kernel.restore()
         elif what is Step.KILL_MANAGER:
             self.kill_manager()
         elif what in (Step.LOCK, Step.UNLOCK):
@@ -204,7 +204,7 @@ class Services:
         if self.manager or machine.kernel.address:
             machine.cluster.note(machine.node, "the guard removes the address and the manager")
         machine.kernel.disarm()
-        machine.kernel.address = False
+        machine.kernel.remove_address()
         self.kill_manager()
         if machine.state is not None:
             machine.kill()

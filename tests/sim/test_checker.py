@@ -5,7 +5,7 @@ from __future__ import annotations
 from coroctl.decision.messages import Answer, Verb, Verdict
 from coroctl.decision.values import Identity, Tenure
 from coroctl.model import NodeId
-from coroctl.sim.clock import SECOND
+from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.cluster import Cluster
 
 ONE, TWO = NodeId(1), NodeId(2)
@@ -46,6 +46,37 @@ def test_an_address_without_a_gate_is_one() -> None:
     machine.kernel.address, machine.kernel.gate = True, False
     cluster.speech(machine)
     assert promises(cluster) == {"P1"}
+
+
+def flushed(cluster: Cluster, lease_ended_us: int) -> None:
+    """Node 2 still has the address from a lease that ended so long ago, and its gate was flushed."""
+    machine = cluster.machines[TWO]
+    machine.kernel.flush()
+    machine.kernel.address = True
+    machine.kernel.armed_until = cluster.timeline.now - lease_ended_us
+    cluster.speech(machine)
+
+
+def test_a_flushed_gate_is_conceded_for_as_long_as_the_lifetime_bounds_it() -> None:
+    cluster = running()
+    flushed(cluster, 1290 * MS)
+    assert not cluster.checker.violations
+    assert cluster.checker.told
+    cluster = running()
+    flushed(cluster, 1310 * MS)
+    assert promises(cluster) == {"P1"}
+
+
+def test_without_nftables_only_the_frozen_process_is_conceded() -> None:
+    for frozen, found in ((True, set()), (False, {"P1"})):
+        cluster = Cluster(1, 3, nftables=False)
+        cluster.start()
+        cluster.run(8 * SECOND)
+        machine = cluster.machines[TWO]
+        machine.frozen = frozen
+        machine.kernel.address = True
+        cluster.speech(machine)
+        assert promises(cluster) == found
 
 
 def test_a_second_manager() -> None:
