@@ -54,6 +54,7 @@ class Step(Enum):
     RESTORE_GATE = "put the dead-man's table back"
     PAUSE_MACHINES = "pause the machines"
     RESUME_MACHINES = "resume the machines"
+    """Those that we have paused, also in a former life; asked for once by every life that is not suspended."""
     EXIT = "exit"
 
 

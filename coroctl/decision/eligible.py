@@ -154,6 +154,6 @@ def pause(turn: Turn) -> None:
     if not turn.life.told:
         return
     wanted = turn.world.role is Role.SUSPENDED
-    if wanted != turn.world.paused:
+    if wanted is not turn.world.paused:
         turn.world = turn.world._replace(paused=wanted)
         begin(turn, Step.PAUSE_MACHINES if wanted else Step.RESUME_MACHINES)

@@ -164,8 +164,12 @@ def stop_counting(turn: Turn) -> None:
 
 
 def unguard(turn: Turn) -> None:
-    """The clean-up after a lost lease is confirmed: nothing is left that the guard would have to kill."""
-    if turn.duty.guard_until and not turn.duty.cleaning:
+    """The clean-up after a lost lease is confirmed: nothing is left that the guard would have to kill.
+
+    Before the first echo of a renewed tenure (L15) there is: what a former life has left, on purpose.
+    """
+    renewing = turn.claim.office is Office.HOLDING and turn.duty.touched
+    if turn.duty.guard_until and not turn.duty.cleaning and not renewing:
         turn.duty = turn.duty._replace(guard_until=0)
         write_run(turn)
 

@@ -60,8 +60,8 @@ class World(NamedTuple):
     ping: bool = True
     majority_at: int = 0
     """When a majority was last heard."""
-    paused: bool = False
-    """Machines were paused by us."""
+    paused: bool | None = None
+    """Machines were paused by us; None: not in this life, but a former one may have."""
     role: Role = Role.SLAVE
     reason: Reason | None = Reason.STARTING
     able_since: int = 0
