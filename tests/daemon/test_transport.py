@@ -516,6 +516,7 @@ def test_a_life_that_goes_on_is_not_forgotten() -> None:
     memory = Memory()
     for counter in range(1, 50):
         assert memory.judge(2, 7, counter, 0) is Freshness.NEW
-        memory.judge(2, 1000 + counter, 1, 0)
-    assert memory.judge(2, 7, 49, 0) is Freshness.REPLAYED
+        for other in range(LIVES_MAX - 1):
+            memory.judge(2, 1000 * counter + other, 1, 0)
+        assert memory.judge(2, 7, counter, 0) is Freshness.REPLAYED
     assert len(memory._lives[2]) == LIVES_MAX
