@@ -175,9 +175,10 @@ class Checker:
 
     def report(self) -> Report:
         """Of the time since `mark` (or the beginning) until now."""
+        end = now_us()  # before the records are read: what they do not tell yet is no silence
         return judge(
             self.records(),
-            Interval(self._since, now_us()),
+            Interval(self._since, end),
             self.plan.cloud_ip,
             PERIOD_US,
             self._frozen,
