@@ -512,11 +512,14 @@ def test_a_second_link_brings_duplicates_and_never_replays() -> None:
     ]
 
 
-def test_a_life_that_goes_on_is_not_forgotten() -> None:
+def test_the_life_that_was_silent_longest_is_forgotten() -> None:
     memory = Memory()
-    for counter in range(1, 50):
-        assert memory.judge(2, 7, counter, 0) is Freshness.NEW
-        for other in range(LIVES_MAX - 1):
-            memory.judge(2, 1000 * counter + other, 1, 0)
-        assert memory.judge(2, 7, counter, 0) is Freshness.REPLAYED
+    for life in range(LIVES_MAX):
+        memory.judge(2, life, 1, 0)
+    for counter in range(2, 20):
+        assert memory.judge(2, 0, counter, 0) is Freshness.NEW
+    assert memory.judge(2, LIVES_MAX, 1, 0) is Freshness.NEW
+    assert memory.judge(2, 0, 19, 0) is Freshness.REPLAYED
+    assert all(memory.judge(2, life, 1, 0) is Freshness.REPLAYED for life in range(2, LIVES_MAX))
+    assert memory.judge(2, 1, 1, 0) is Freshness.NEW
     assert len(memory._lives[2]) == LIVES_MAX
