@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def _run(conf: Path) -> int:
         run(Paths(conf=conf))
     except StartRefused as refused:
         _complain(refused.reasons)
-        return EXIT_ERROR
+        return os.EX_CONFIG  # the unit does not start it again: somebody has to change something first
     except CoroctlError as error:
         _complain((str(error),))
         return EXIT_ERROR

@@ -47,10 +47,13 @@ if TYPE_CHECKING:
     from coroctl.decision.messages import Answer, Request
     from coroctl.decision.settings import Settings
     from coroctl.decision.state import State
+    from coroctl.model import Role
 
 BEATS_A_WATCHDOG = 4
 VERSION = version("coroctl")
 GUARD_LOOKS_US = 5_000_000
+END_S = 20
+"""What a clean end takes at most beside the manager's stop."""
 COROSYNC_S = 0.3
 """How long a start waits for corosync's first word; a tenure that is to be renewed cannot wait longer."""
 
@@ -97,6 +100,7 @@ class Daemon:
         self._started = time.time()
         self._guarded = False
         self._guard_again = 0
+        self._role: Role | None = None
 
     async def run(self) -> None:
         """From start to clean end. Whatever nobody expected is raised: the process must end with it."""
@@ -236,6 +240,9 @@ class Daemon:
 
     def _stepped(self, state: State) -> None:
         self._sockets.changed()
+        if state.world.role is not self._role:
+            self._role = state.world.role
+            self._systemd.status(f"{self._role.value}, term {state.ballots.term}")
         if self._next_outfit is not None and not state.duty.touched and not state.duty.cleaning:
             former, outfit, self._next_outfit = self.master.kit, self._next_outfit, None
             self.master.kit = kit.make(outfit, self.shell.tell, self.reporter.note)
@@ -318,7 +325,9 @@ class Daemon:
     # Signals, and what nobody expected
 
     def _stop(self) -> None:
+        outfit = self.master.kit.outfit
         self._systemd.stopping()
+        self._systemd.extend(outfit.service_stop_s + outfit.service_kill_ms / 1000 + END_S)
         self.shell.tell(Stop())
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

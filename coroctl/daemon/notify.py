@@ -49,6 +49,10 @@ class Systemd:
         """The end has begun."""
         return self._send("STOPPING=1")
 
+    def extend(self, seconds: float) -> bool:
+        """The end takes so long at most, whatever the unit says."""
+        return self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1_000_000)}")
+
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
