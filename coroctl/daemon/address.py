@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from coroctl.daemon import net_route
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.net_events import NETLINK_ROUTE, Message, NetlinkEvents
-from coroctl.daemon.net_route import Held, Link, ask
+from coroctl.daemon.net_route import Held, Link
+from coroctl.daemon.net_thread import ROUTES
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Address:
         async with self._order:
             ends = now_us() + lifetime_us
             try:
-                strays = await ask(self._add, ends)
+                strays = await ROUTES(self._add, ends)
             except OSError as error:
                 raise self._failed("was not added", error) from None
             self.wanted = True
@@ -73,7 +74,7 @@ class Address:
                 return
             ends = now_us() + lifetime_us
             try:
-                await ask(self._put, ends)
+                await ROUTES(self._put, ends)
             except OSError as error:
                 raise self._failed("was not given a new lifetime", error) from None
 
@@ -83,7 +84,7 @@ class Address:
         async with self._order:
             self.wanted = False
             try:
-                left = await ask(self._remove)
+                left = await ROUTES(self._remove)
             except OSError as error:
                 raise self._failed("was not removed", error) from None
         if left:
@@ -91,7 +92,7 @@ class Address:
 
     async def present(self) -> bool:
         """Whether it is on its device, with its mask."""
-        return bool(await ask(self._mine))
+        return bool(await ROUTES(self._mine))
 
     def _add(self, ends_us: int) -> tuple[str, ...]:
         device = self._device()
@@ -197,7 +198,7 @@ class AddressWatch:
     async def _look(self) -> None:
         while self._again:
             self._again = False
-            self._take(await ask(net_route.link, self._address.device))
+            self._take(await ROUTES(net_route.link, self._address.device))
             # Judged after the answer: we may have removed it ourselves while the question was on its way.
             if not await self._address.present() and self._address.wanted and not self._address.expired:
                 self._address_gone()

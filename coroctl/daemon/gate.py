@@ -2,7 +2,7 @@
 
 Three tables named `corolistener`. Their rules drop what this node says from the address, and what is said to it
 here, unless the address is an element of the table's set `lease`; and that element has a timeout. Tickets (L6a) are
-elements of a second set. Owns those tables, in one context of libnftables; does not know leases or clocks.
+elements of a second set. Owns those tables; does not know leases or clocks.
 
 What the rules leave alone, on purpose:
 
@@ -17,17 +17,21 @@ device; the other two tables do not depend on it.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coroctl.daemon.net_events import NETLINK_NETFILTER, Message, NetlinkEvents
-from coroctl.errors import CoroctlError
+from coroctl.daemon.net_nft import GateError, Nft
+from coroctl.daemon.net_thread import NFTABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__all__ = ["FAMILIES", "SHORTEST_MS", "TABLE", "TICKET_MS", "Gate", "GateError", "GateWatch", "available"]
 
 TABLE = "corolistener"
 FAMILIES = ("arp", "inet", "netdev")
@@ -38,23 +42,18 @@ SHORTEST_MS = 10
 _DEVICE = re.compile(r"[!-~]{1,15}")
 _TERM = re.compile(r"(\d+)(ms|[smhd])")
 _TERM_US = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
-_LONGEST_ERROR = 200
 _BEFORE_ALL = -400
-
-
-class GateError(CoroctlError):
-    """The dead-man cannot be had here, or the kernel refused it."""
 
 
 def available() -> None:
     """GateError says what is missing: the module, the library, the kernel's part, or the right to use it."""
-    failed = _run(_library(), "list tables netdev")
+    failed = Nft().run("list tables netdev\n")
     if failed:
         raise GateError(f"nftables cannot be used: {failed}")
 
 
 class Gate:
-    """The tables for one address and one device. Every method is one or two calls into the kernel, at once."""
+    """The tables for one address and one device. Each method is one or two calls into the kernel (see `NFTABLES`)."""
 
     def __init__(self, address: str, device: str) -> None:
         if not _DEVICE.fullmatch(device) or set(device) & set('/"\\'):
@@ -64,7 +63,7 @@ class Gate:
         except ValueError:
             raise GateError(f"{address!r} is not an IPv4 address") from None
         self.device = device
-        self._nft = _library()
+        self._nft = Nft()
         self._installed: dict[str, str] = {}
         """What the kernel lists of each table, as it was right after `install`."""
         self._expires = "".join(
@@ -84,7 +83,7 @@ class Gate:
         here = self._device_is_here()
         failed = ""
         for start in ("", _drop_tables()):
-            failed = _run(self._nft, start + self._tables(egress=here))
+            failed = self._nft.run(start + self._tables(egress=here))
             if not failed:
                 break
         else:
@@ -93,7 +92,7 @@ class Gate:
 
     def ticket(self, number: int) -> bool:
         """L6a: add the ticket, for 100 ms. False: the kernel did not take it."""
-        return not _run(self._nft, f"create element inet {TABLE} ticket {{ {number % 2**32} }}\n")
+        return not self._nft.run(f"create element inet {TABLE} ticket {{ {number % 2**32} }}\n")
 
     def commit(self, number: int, remaining_us: int) -> bool:
         """L6c: spend the ticket and let the address speak for so long, rounded down to milliseconds; or do nothing.
@@ -104,19 +103,19 @@ class Gate:
         if milliseconds < SHORTEST_MS:
             return False
         spend = f"delete element inet {TABLE} ticket {{ {number % 2**32} }}\n"
-        return not _run(self._nft, spend + self._expires % {"ms": milliseconds})
+        return not self._nft.run(spend + self._expires % {"ms": milliseconds})
 
     def disarm(self) -> bool:
         """Close the gate and void all tickets. True: the kernel has confirmed that it is there and closed."""
         closing = "".join(f"flush set {family} {TABLE} lease\n" for family in FAMILIES)
         closing += f"flush set inet {TABLE} ticket\n"
-        if not _run(self._nft, closing):
+        if not self._nft.run(closing):
             return True
         try:
             self.install()
         except GateError:
             return False
-        return not _run(self._nft, closing)
+        return not self._nft.run(closing)
 
     def present(self) -> bool:
         """Whether everything is as `install` left it; elements aside, and the chain at a device that is gone."""
@@ -129,13 +128,12 @@ class Gate:
 
     def remaining_us(self) -> int:
         """How long the address may still speak, by the kernel's own count; 0: it is silent. For showing only."""
-        code, listing, _ = self._nft.cmd(f"list set arp {TABLE} lease")
-        found = re.search(r" expires (\S+)", listing) if code == 0 else None
+        found = re.search(r" expires (\S+)", self._nft.listing(f"set arp {TABLE} lease"))
         return sum(int(count) * _TERM_US[unit] for count, unit in _TERM.findall(found[1])) if found else 0
 
     def remove(self) -> None:
         """Take the tables away; only when the address is not on this node. GateError if the kernel refuses."""
-        failed = _run(self._nft, _drop_tables())
+        failed = self._nft.run(_drop_tables())
         if failed:
             raise GateError(f"the dead-man's tables were not removed: {failed}")
         self._installed = {}
@@ -163,12 +161,7 @@ class Gate:
 
     def _listing(self, family: str) -> str:
         """Without the elements, which come and go."""
-        self._nft.set_terse_output(True)
-        try:
-            code, listing, _ = self._nft.cmd(f"list table {family} {TABLE}")
-        finally:
-            self._nft.set_terse_output(False)
-        return str(listing) if code == 0 else ""
+        return self._nft.listing(f"table {family} {TABLE}", elements=False)
 
 
 class GateWatch:
@@ -177,28 +170,43 @@ class GateWatch:
     def __init__(self, gate: Gate, gone: Callable[[], None]) -> None:
         self._gate = gate
         self._gone = gone
-        self._events = NetlinkEvents(NETLINK_NETFILTER, (_NFNLGRP_NFTABLES,), self._heard, self._look)
+        self._events = NetlinkEvents(NETLINK_NETFILTER, (_NFNLGRP_NFTABLES,), self._heard, self._look_soon)
+        self._looking: asyncio.Task[None] | None = None
+        self._again = False
 
     def start(self) -> None:
         """Watch from now on. OSError: the kernel has no nftables events."""
         self._events.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Watch no more; a look that is under way tells nobody."""
         self._events.stop()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _heard(self, found: list[Message]) -> None:
         if any(one.kind in _TAKES_AWAY and _OURS in one.body for one in found):
-            self._look()
+            self._look_soon()
 
-    def _look(self) -> None:
+    def _look_soon(self) -> None:
+        self._again = True
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while self._again:
+            self._again = False
+            if await NFTABLES(self._put_back):
+                self._gone()
+
+    def _put_back(self) -> bool:
         if self._gate.present():
-            return
-        # Closed first, and without asking: until then the address is held back by nothing.
-        # If that fails, the core asks for it again (RESTORE_GATE), and its failure is seen there.
+            return False
+        # Closed first, and without asking: until then the address is held back by nothing. If that fails, the core
+        # asks for it again (RESTORE_GATE), and its failure is seen there.
         with suppress(GateError):
             self._gate.install()
-        self._gone()
+        return True
 
 
 _NFNLGRP_NFTABLES = 7
@@ -230,31 +238,3 @@ def _chain(family: str, name: str, hook: str, *rules: str) -> str:
 
 def _drop_tables() -> str:
     return "".join(f"add table {one} {TABLE}\ndelete table {one} {TABLE}\n" for one in FAMILIES)
-
-
-def _run(nft: Any, commands: str) -> str:
-    """Carry out one transaction; "" or the first line of what was wrong."""
-    code, _, error = nft.cmd(commands)
-    if code == 0:
-        return ""
-    first = str(error).strip().partition("\n")[0].removeprefix("Error: ")
-    return first[:_LONGEST_ERROR] or f"libnftables answered {code}"
-
-
-def _library() -> Any:
-    """A context of libnftables. GateError if module or library are not installed."""
-    try:
-        import nftables  # type: ignore[import-untyped]
-    except ImportError:
-        raise GateError("the Python module nftables is not installed (Debian: python3-nftables)") from None
-
-    class Context(nftables.Nftables):  # type: ignore[misc]
-        def __del__(self) -> None:
-            # The library's own raises if the constructor failed.
-            if hasattr(self, "nft_ctx_free"):
-                super().__del__()
-
-    try:
-        return Context()
-    except OSError:
-        raise GateError("libnftables.so.1 is not installed (Debian package libnftables1)") from None

@@ -1,26 +1,21 @@
 """Requests to the kernel's routing netlink: IPv4 addresses of a device, and how a device is.
 
-Plain calls with plain answers; the kernel's refusal is an OSError. A call waits for the kernel's one lock over all
-devices, which somebody who takes down many of them can hold for long: so `ask` has a thread of its own for them.
+Plain calls with plain answers; the kernel's refusal is an OSError. They wait for the kernel's one lock over all
+devices, so they are made on a thread (`net_thread.ROUTES`).
 pyroute2 does the same and much more, but costs 0.4 s at start, 14 MiB, and six times the time of a call.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import struct
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.daemon.net_events import NETLINK_ROUTE, Message, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-P = ParamSpec("P")
-T = TypeVar("T")
+    from collections.abc import Iterator
 
 RTM_NEWLINK = 16
 RTM_DELLINK = 17
@@ -51,8 +46,6 @@ _ATTRIBUTE = struct.Struct("=HH")
 _DATAGRAM = 65536
 _PATIENCE_S = 5.0
 
-_thread = ThreadPoolExecutor(1, thread_name_prefix="rtnetlink")
-
 
 class Held(NamedTuple):
     """An IPv4 address of this node: on which device (by number), with which mask."""
@@ -70,11 +63,6 @@ class Link(NamedTuple):
 
 
 NO_LINK = Link(0, up=False)
-
-
-async def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Make one of the calls below where it holds up nobody but the next one."""
-    return await asyncio.get_running_loop().run_in_executor(_thread, lambda: call(*args, **kwargs))
 
 
 def addresses(device: int = 0) -> list[Held]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
 from coroctl.decision import events
+from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
 SILENCE_S = 3.0
 _BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _ANSWER = b"bytes from "
+
+
+class UplinkError(CoroctlError):
+    """The uplink cannot be judged."""
+
+
+def available() -> None:
+    """UplinkError if there is no ping; without it no ping_target ever answers."""
+    if shutil.which("ping") is None:
+        raise UplinkError("ping is not installed (Debian package iputils-ping), so ping_target cannot be asked")
 
 
 class Uplink:
@@ -35,6 +47,14 @@ class Uplink:
         """Begin to ping, if there is a target."""
         if self._pinger is not None:
             self._pinger.start()
+
+    async def aim(self, ping_target: str | None) -> None:
+        """Another target, or none."""
+        await self.stop()
+        self._pinger = Pinger(ping_target, self._ping_is) if ping_target else None
+        self.start()
+        if self._pinger is None:
+            self._ping_is(True)
 
     async def stop(self) -> None:
         """End the ping process, and tell no more."""

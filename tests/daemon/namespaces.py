@@ -174,7 +174,9 @@ async def bench() -> AsyncIterator[Bench]:
         ip(f"ip link set {FAR} netns {child}")
         os.write(ours, b"go")
         found = Bench(reader)
-        await found.first("asked")
+        # The kernel gives the device a queue only a moment after its carrier, and until then takes frames for nothing.
+        while (await found.next()).what != "probed":
+            send_probe()
         yield found
     finally:
         if transport is not None:
@@ -185,6 +187,12 @@ async def bench() -> AsyncIterator[Bench]:
         os.waitpid(child, 0)
         # The kernel takes the neighbour's namespace away in its own time; the test may lay the next cable now.
         subprocess.run(["ip", "link", "delete", DEVICE], check=False, capture_output=True)
+
+
+def send_probe(device: str = DEVICE) -> None:
+    """A frame that the prober sees, and that says nothing of any address."""
+    with packet_socket(device) as opened, suppress(OSError):
+        opened.send(Arp(1, mac_of(opened), bytes(4), bytes(6), bytes(4)).frame())
 
 
 def mac_here(device: str = DEVICE) -> str:
