@@ -60,13 +60,14 @@ def _simulated() -> int:
 
 def _real(seconds: float | None) -> int:
     end_on_signals()
-    print("Booting three machines with corosync on this one ...", file=sys.stderr, flush=True)
-    shown = Lab(lab.up(lab.Wanted(name=NAME, token_ms=1000), owner=this_process()))
+    print("Booting three machines with corosync and corolistener on this one ...", file=sys.stderr, flush=True)
+    shown = Lab(lab.up(lab.Wanted(name=NAME, token_ms=1000, listener=True), owner=this_process()))
     try:
         if is_terminal():
-            notices = (word for hint in hints() for word in ("--notice", hint))
+            notices = (word for hint in hints(shown) for word in ("--notice", hint))
             command = shlex.join(["coroctl", "console", *notices])
-            return node.open_terminal(shown.plan, shown.plan.nodes[0], command)
+            # From the node that is the last to be broken: the first becomes master.
+            return node.open_terminal(shown.plan, shown.plan.nodes[-1], command)
         _print_changes(shown, seconds)
     except KeyboardInterrupt:
         pass
@@ -76,20 +77,26 @@ def _real(seconds: float | None) -> int:
     return 0
 
 
-def hints() -> list[str]:
+def hints(shown: Lab) -> list[str]:
     """How to break it, for somebody with a second terminal."""
     command = f"{sys.argv[0]} lab"
+    web = f"http://{shown.plan.cloud_ip}:1500"
     return [
-        "break it from a second terminal, as root, and watch:",
-        f"{command} kill --name {NAME} node3      (power off; start brings it back)",
+        f"node1 becomes master: it takes {shown.plan.cloud_ip} and starts the manager, a web page that names its node",
+        "break it from a second terminal, as root, and watch the role move:",
+        f"{command} kill --name {NAME} node1      (power off; start brings it back)",
         f"{command} cut --name {NAME} node2       (pull its cable; heal plugs it in)",
-        f"{command} freeze --name {NAME} node1 corosync     (thaw)",
+        f"{command} freeze --name {NAME} node1    (every process; thaw)",
+        (
+            f"{command} exec --name {NAME} node3 -- python3 -c "
+            f"'import urllib.request as u; print(u.urlopen(\"{web}\").read().decode())'"
+        ),
     ]
 
 
 def _print_changes(shown: Lab, seconds: float | None) -> None:
     """Where there is no terminal: the list, whenever it has changed."""
-    print("\n".join(hints()), end="\n\n")
+    print("\n".join(hints(shown)), end="\n\n")
     end = time.monotonic() + (seconds if seconds is not None else float("inf"))
     last = ""
     while time.monotonic() < end:
