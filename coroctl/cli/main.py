@@ -20,6 +20,7 @@ COMMANDS = {
     "console": "the live console: what coroctl alone opens on a terminal",
     "conf": "check and compare corosync.conf files",
     "demo": "a real three-node cluster on this machine, watched live",
+    "events": "what corolistener noted on this node",
     "keygen": "make the key that the nodes' corolisteners share, or show its fingerprint",
     "lab": "real corosync clusters on this machine, to try things on and to break",
     "links": "every link from this node, with its latency",

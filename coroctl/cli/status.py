@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from coroctl.cli import answer
+from coroctl.cli import answer, mastership
 from coroctl.cli.listing import role_word
 from coroctl.cli.text import optional, plain, plural, table
 from coroctl.sources.schema import to_json
@@ -35,12 +35,14 @@ def lines(snapshot: Snapshot) -> list[str]:
         ("ring", snapshot.quorum.ring_id if snapshot.quorum else ""),
         ("transport", snapshot.transport),
         ("config", _configuration(snapshot)),
+        *mastership.facts(snapshot),
     ]
     return [
         f"{plain(snapshot.cluster_name) or '(no cluster name)'}: {verdict(snapshot)}",
         *(f"  {name:<10}{text}" for name, text in facts if text),
         "",
         *_nodes(snapshot),
+        *mastership.transitions(snapshot),
         *(f"not known: {gap.what}: {plain(gap.reason)}" for gap in snapshot.gaps),
     ]
 
@@ -89,6 +91,7 @@ def _configuration(snapshot: Snapshot) -> str:
 
 def _nodes(snapshot: Snapshot) -> list[str]:
     header = ("ID", "NAME", "ADDRESS", "STATUS", "M/S", "PRIO", "VOTES", "LINKS", "CONFIG")
+    why = snapshot.mastership is not None
     rows = [
         (
             str(node.nodeid),
@@ -99,11 +102,18 @@ def _nodes(snapshot: Snapshot) -> list[str]:
             optional(node.prio),
             optional(node.votes),
             links_up(node),
-            optional(node.config_version),
+            _config(node),
+            *((plain(node.reason) or "-",) if why else ()),
         )
         for node in snapshot.nodes
     ]
-    return table(header, rows, right=(0, 5, 6, 7, 8)) if rows else ["no nodes"]
+    heading = (*header, "WHY NOT MASTER") if why else header
+    return table(heading, rows, right=(0, 5, 6, 7, 8)) if rows else ["no nodes"]
+
+
+def _config(node: Node) -> str:
+    """The version; marked where the node's file is not the one that a majority has loaded."""
+    return f"{optional(node.config_version)} !" if node.current is False else optional(node.config_version)
 
 
 def links_up(node: Node) -> str:

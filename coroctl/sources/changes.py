@@ -33,7 +33,7 @@ def changes(before: Snapshot | None, after: Snapshot) -> list[Change]:
     """The events between them, the weightiest kind first; of a first snapshot only what is wrong in it."""
     if before is None:
         return list(_first(after))
-    found = [*_availability(before, after)]
+    found = [*_availability(before, after), *_mastership(before, after)]
     if Availability.ANSWERED in (before.availability, after.availability):
         found += _quorum(before, after)
         found += _nodes(before, after)
@@ -51,6 +51,8 @@ def _first(snapshot: Snapshot) -> Iterator[Change]:
     for node in snapshot.nodes:
         if node.status is not NodeStatus.JOINED:
             yield Change(Level.WARNING, f"{label(node)} is {node.status.value}")
+    if snapshot.mastership is not None:
+        yield from (Change(Level.BAD, f"ALARM: {text}") for text in snapshot.mastership.alarms)
 
 
 def _availability(before: Snapshot, after: Snapshot) -> Iterator[Change]:
@@ -109,6 +111,22 @@ def _links(old: Node, new: Node) -> Iterator[Change]:
         if was and was.connected != link.connected:
             state = Change(Level.GOOD, "is up") if link.connected else Change(Level.BAD, "is DOWN")
             yield Change(state.level, f"link {link.number} to {label(new)} {state.text}")
+
+
+def _mastership(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    """What corolistener alone tells; that it tells nothing any more is one event, not one for each fact."""
+    old, new = before.mastership, after.mastership
+    if new is None:
+        if old is not None:
+            lost = (gap.reason for gap in after.gaps if gap.what in ("roles", "corolistener"))
+            yield from (Change(Level.BAD, reason) for reason in lost)
+        return
+    if old is None:
+        yield Change(Level.GOOD, "corolistener answers")
+    alarms, warnings = (old.alarms, old.warnings) if old else ((), ())
+    yield from (Change(Level.BAD, f"ALARM: {text}") for text in new.alarms if text not in alarms)
+    yield from (Change(Level.GOOD, f"over: {text}") for text in alarms if text not in new.alarms)
+    yield from (Change(Level.WARNING, text) for text in new.warnings if text not in warnings)
 
 
 def _configuration(before: Snapshot, after: Snapshot) -> Iterator[Change]:

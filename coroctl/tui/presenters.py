@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from coroctl.model import Availability, NodeStatus, Role
 from coroctl.sources.changes import Level as ChangeLevel
-from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Row, Title, Tone
+from coroctl.sources.changes import label
+from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Note, Row, Title, Tone
 
 if TYPE_CHECKING:
-    from coroctl.model import Node, Snapshot
+    from coroctl.model import Mastership, Node, NodeId, Snapshot
     from coroctl.sources.changes import Change
 
 FRESH_S = 2.5
 """Younger than this is "now": the links are asked once a second, and a second more is nobody's concern."""
+
+MOST_WRONG = 3
+"""Lines of alarms and warnings: the nodes are to stay in sight."""
 
 _STATUS = {
     NodeStatus.JOINED: ("● joined", Tone.GOOD),
@@ -109,6 +114,37 @@ def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:
     if node.status is NodeStatus.JOINED and current is not None and version != current:
         return Cell(f"v{version} {'old' if version < current else 'new'}", Tone.WARN)
     return Cell(f"v{version}")
+
+
+def notes(snapshot: Snapshot, chosen: str | None) -> tuple[Note, ...]:
+    """Who is master, why the chosen row's node is not, and what is wrong; none where no corolistener tells it."""
+    told = snapshot.mastership
+    if told is None:
+        return ()
+    found = [_master(snapshot, told)]
+    node = next((node for node in snapshot.nodes if str(node.nodeid) == chosen), None)
+    found.append(Note(f"{label(node)} is not master: {node.reason}" if node and node.reason else "", Tone.DIM))
+    wrong = [Note(f"ALARM: {text}", Tone.BAD) for text in told.alarms]
+    wrong += [Note(f"warning: {text}", Tone.WARN) for text in told.warnings]
+    if told.change:
+        wrong.append(Note(f"under way: {told.change}"))
+    more = len(wrong) - MOST_WRONG
+    return (*found, *(wrong if more <= 0 else [*wrong[: MOST_WRONG - 1], Note(f"and {more + 1} more: coroctl status")]))
+
+
+def _master(snapshot: Snapshot, told: Mastership) -> Note:
+    if told.master is None:
+        held = f": {_called(snapshot, told.lease.holder)} holds the lease" if told.lease else ""
+        return Note(f"NO MASTER{held}", Tone.WARN)
+    since = f" since {time.strftime('%H:%M:%S', time.localtime(told.since))}" if told.since is not None else ""
+    where = f", {told.address}" if told.address else ""
+    term = f", term {told.lease.term}" if told.lease else ""
+    return Note(f"{_called(snapshot, told.master)} is master{since}{where}{term}", Tone.GOOD)
+
+
+def _called(snapshot: Snapshot, nodeid: NodeId) -> str:
+    node = snapshot.node(nodeid)
+    return label(node) if node else f"node {nodeid}"
 
 
 def gauge(snapshot: Snapshot | None) -> Gauge:

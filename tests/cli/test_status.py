@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from coroctl.cli import links, status
+from coroctl.cli import links, mastership, status
 from coroctl.model import (
     Availability,
     Configuration,
     Gap,
+    Lease,
     Link,
+    Mastership,
     Node,
     NodeId,
     NodeStatus,
     Qdevice,
     Quorum,
+    Role,
     Snapshot,
     Source,
+    Transition,
 )
 
 UP = Link(0, "10.0.0.1", "10.0.0.2", True, True, 1446, 120, 1, 0)
@@ -95,3 +99,78 @@ def test_no_links_for_a_reason() -> None:
     bare = WELL._replace(nodes=(ONE,), gaps=(Gap("links", "transport udpu does not tell the state of its links"),))
     assert links.lines(bare) == ["no links: transport udpu does not tell the state of its links"]
     assert links.lines(WELL._replace(nodes=(ONE,))) == ["no links: this node has no peers"]
+
+
+LEASE = Lease(NodeId(2), 7, 2000, 300, 1700)
+TOLD = Mastership(
+    NodeId(2),
+    1_700_000_000.0,
+    LEASE,
+    "10.0.0.100/32",
+    "vmbr0",
+    "vmmgr.service",
+    "nftables",
+    (),
+    (),
+    "",
+    (Transition(1_700_000_000.0, 7, "step", "add address", 16_400),),
+    0,
+    0,
+    (),
+)
+RULED = WELL._replace(
+    mastership=TOLD,
+    nodes=(ONE._replace(role=Role.SLAVE, reason="node 2 holds the lease"), TWO._replace(role=Role.MASTER)),
+)
+
+
+def test_who_is_master_and_what_it_rests_on() -> None:
+    day = mastership.moment(1_700_000_000.0)
+    assert line(RULED, "master") == f"master    n2 (2) since {day}, 10.0.0.100/32 on vmbr0"
+    assert line(RULED, "lease") == "lease     term 7, held by n2 (2), at most 1.7 of 2 s left"
+    assert line(RULED, "dead-man") == "dead-man  nftables"
+    own = RULED._replace(mastership=TOLD._replace(lease=LEASE._replace(holder=NodeId(1))))
+    assert line(own, "lease") == "lease     term 7, held by n1 (1), 1.7 of 2 s left"
+    assert f"  {day}  term 7  step add address (16.4 ms)" in status.lines(RULED)
+
+
+def test_why_each_node_is_not_master() -> None:
+    header, one, two = status.lines(RULED)[-6:-3]
+    assert header.endswith("  WHY NOT MASTER")
+    assert one.endswith("  node 2 holds the lease")
+    assert two.endswith("  -")
+
+
+def test_what_is_wrong_is_in_capitals() -> None:
+    wrong = TOLD._replace(
+        master=None, lease=None, dead_man="lifetime", warnings=("no guard",), alarms=("state lost", "other")
+    )
+    shown = RULED._replace(mastership=wrong._replace(stalls=2, longest_stall_ms=340, dropped=(("replayed", 3),)))
+    assert line(shown, "master") == "master    nobody who is heard (10.0.0.100/32 on vmbr0)"
+    assert line(shown, "lease") == "lease     nobody holds it"
+    assert "NOT SAFE against a frozen process" in line(shown, "dead-man")
+    assert line(shown, "stalls") == "stalls    2 over 100 ms, the longest 340 ms"
+    assert line(shown, "dropped") == "dropped   replayed 3"
+    assert line(shown, "WARNING") == "WARNING   no guard"
+    assert [text.split(maxsplit=1)[1] for text in status.lines(shown) if "ALARM" in text] == ["state lost", "other"]
+
+
+def test_a_node_whose_file_differs_is_marked() -> None:
+    differs = RULED._replace(nodes=(ONE._replace(current=False), TWO))
+    assert status.lines(differs)[-5].split()[8:10] == ["7", "!"]
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "a\u202eb", "tab\tand\nline"])
+def test_nothing_that_the_daemon_tells_reaches_the_terminal_raw(text: str) -> None:
+    told = TOLD._replace(
+        address=text,
+        device=text,
+        dead_man=text,
+        warnings=(text,),
+        alarms=(text,),
+        change=text,
+        transitions=(Transition(0, 1, text, text, 1),),
+        dropped=((text, 1),),
+    )
+    printed = "\n".join(status.lines(RULED._replace(mastership=told, nodes=(ONE._replace(reason=text),))))
+    assert not any(letter in printed for letter in "\x1b\u202e\t")

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from coroctl.model import Availability, Configuration, Link, Node, NodeId, NodeStatus, Quorum, Role, Snapshot, Source
+from coroctl.model import (
+    Availability,
+    Configuration,
+    Gap,
+    Link,
+    Mastership,
+    Node,
+    NodeId,
+    NodeStatus,
+    Quorum,
+    Role,
+    Snapshot,
+    Source,
+)
 from coroctl.sources.changes import Level, changes
 from coroctl.sources.watch import silenced
 
@@ -81,3 +94,28 @@ def test_a_frozen_corosync_is_one_event_and_not_the_end_of_every_node() -> None:
 def test_a_corosync_that_comes_back_without_quorum_has_not_lost_it() -> None:
     silent = silenced(WELL, "gone")
     assert (Level.BAD, "not quorate: 2 of 2 votes") in told(silent, WELL._replace(quorate=False))
+
+
+TOLD = Mastership(NodeId(1), None, None, "", "", "", "none", (), (), "", (), 0, 0, ())
+
+
+def with_told(**known: object) -> Snapshot:
+    return WELL._replace(mastership=TOLD._replace(**known))  # type: ignore[arg-type]
+
+
+def test_alarms_come_and_go() -> None:
+    ill = with_told(alarms=("state lost",), warnings=("no guard",))
+    assert told(with_told(), ill) == [(Level.BAD, "ALARM: state lost"), (Level.WARNING, "no guard")]
+    assert told(ill, ill) == []
+    assert told(ill, with_told()) == [(Level.GOOD, "over: state lost")]
+    assert (Level.BAD, "ALARM: state lost") in told(None, ill)
+
+
+def test_corolistener_goes_and_comes() -> None:
+    gone = WELL._replace(gaps=(Gap("corolistener", "corolistener does not answer"),))
+    assert told(with_told(), gone) == [(Level.BAD, "corolistener does not answer")]
+    assert told(gone, with_told(alarms=("a",))) == [(Level.GOOD, "corolistener answers"), (Level.BAD, "ALARM: a")]
+
+
+def test_a_silent_corosync_is_one_event_and_not_two() -> None:
+    assert told(with_told(), silenced(with_told(), "frozen")) == [(Level.BAD, "frozen")]

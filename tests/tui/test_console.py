@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from coroctl.model import Availability
+from coroctl.model import Availability, Lease, Mastership
 from coroctl.sources.feed import Update
 from coroctl.sources.logs import LogFollower
 from coroctl.sources.watch import silenced
 from coroctl.tui.app import Console
 from coroctl.tui.messages import Updated
-from coroctl_widgets import EventList, LiveTable, LogTail, QuorumGauge, TitleBar
+from coroctl_widgets import EventList, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 from tests.tui.feeds import ByHand, recorded
 
 if TYPE_CHECKING:
@@ -175,3 +175,35 @@ async def test_every_availability_can_be_shown(console: Console, feed: ByHand) -
             feed.say(WELL._replace(availability=availability, reason="why"))
             await pilot.pause()
             assert console.screen.query_one(TitleBar).value.state
+
+
+def is_shown(notes: Notes) -> bool:
+    return notes.display
+
+
+async def test_who_is_master_stands_under_the_nodes(console: Console, feed: ByHand) -> None:
+    lease = Lease(WELL.nodes[1].nodeid, 7, 2000, 100, 1900)
+    told = Mastership(WELL.nodes[1].nodeid, None, lease, "", "", "", "none", (), (), "", (), 0, 0, ())
+    reasons = ("n2 holds the lease", "", "priority 0")
+    nodes = tuple(node._replace(reason=reason) for node, reason in zip(WELL.nodes, reasons, strict=True))
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        feed.say(WELL)
+        await pilot.pause()
+        notes = console.screen.query_one(Notes)
+        assert not is_shown(notes)
+        feed.say(WELL._replace(nodes=nodes, mastership=told))
+        await pilot.pause()
+        assert is_shown(notes)
+        assert notes.size.height == 2
+        assert [note.text for note in notes.value] == [
+            "node2 is master, term 7",
+            "node1 is not master: n2 holds the lease",
+        ]
+        await pilot.press("G")
+        await pilot.pause()
+        assert notes.value[1].text == "node3 is not master: priority 0"
+        feed.say(WELL)
+        await pilot.pause()
+        assert not is_shown(notes)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from coroctl.model import Availability, Configuration, Link, Node, NodeId, NodeStatus, Quorum, Role, Snapshot, Source
-from coroctl.tui.presenters import columns, current_version, gauge, rows, title
-from coroctl_widgets import Tone
+from coroctl.model import (
+    Availability,
+    Configuration,
+    Lease,
+    Link,
+    Mastership,
+    Node,
+    NodeId,
+    NodeStatus,
+    Quorum,
+    Role,
+    Snapshot,
+    Source,
+)
+from coroctl.tui.presenters import columns, current_version, gauge, notes, rows, title
+from coroctl_widgets import Note, Tone
 
 
 def node(nodeid: int, **known: object) -> Node:
@@ -122,3 +135,50 @@ def test_title_does_not_flicker_while_data_are_fresh() -> None:
     shown = snapshot(node(1))
     assert title(shown, 0.1) == title(shown, 2.4)
     assert title(shown, 7.9).age == 7
+
+
+TOLD = Mastership(
+    NodeId(2),
+    None,
+    Lease(NodeId(2), 7, 2000, 300, 1700),
+    "10.0.0.100/32",
+    "vmbr0",
+    "",
+    "nftables",
+    (),
+    (),
+    "",
+    (),
+    0,
+    0,
+    (),
+)
+
+
+def ruled(**known: object) -> Snapshot:
+    nodes = (node(1, reason="node 2 holds the lease", role=Role.SLAVE), node(2, role=Role.MASTER))
+    return snapshot(*nodes, mastership=TOLD._replace(**known))  # type: ignore[arg-type]
+
+
+def test_no_notes_without_a_corolistener() -> None:
+    assert notes(snapshot(node(1)), "1") == ()
+
+
+def test_notes_say_who_is_master_and_why_the_chosen_one_is_not() -> None:
+    first, second = notes(ruled(), "1")
+    assert first == Note("n2 is master, 10.0.0.100/32, term 7", Tone.GOOD)
+    assert second == Note("n1 is not master: node 2 holds the lease", Tone.DIM)
+    assert notes(ruled(), "2")[1].text == ""
+    assert notes(ruled(), None)[1].text == ""
+    assert " since " in notes(ruled(since=1_700_000_000.0), None)[0].text
+
+
+def test_notes_of_a_cluster_without_a_master() -> None:
+    assert notes(ruled(master=None), "1")[0] == Note("NO MASTER: n2 holds the lease", Tone.WARN)
+    assert notes(ruled(master=None, lease=None), "1")[0] == Note("NO MASTER", Tone.WARN)
+
+
+def test_notes_of_what_is_wrong_stay_few() -> None:
+    shown = notes(ruled(alarms=("a", "b"), warnings=("w",), change="priority 1 50"), "1")
+    assert shown[2:] == (Note("ALARM: a", Tone.BAD), Note("ALARM: b", Tone.BAD), Note("and 2 more: coroctl status"))
+    assert notes(ruled(warnings=("w",), change="x"), "1")[2:] == (Note("warning: w", Tone.WARN), Note("under way: x"))

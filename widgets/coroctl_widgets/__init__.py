@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.lines import Tone
     from coroctl_widgets.live_table import Cell, Column, LiveTable, Row
     from coroctl_widgets.log_tail import LogTail
+    from coroctl_widgets.notes import Note, Notes
     from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge
     from coroctl_widgets.text import Align, crop, fit, neutral
     from coroctl_widgets.title_bar import Title, TitleBar
@@ -24,6 +25,8 @@ __all__ = [
     "Level",
     "LiveTable",
     "LogTail",
+    "Note",
+    "Notes",
     "QuorumGauge",
     "Row",
     "Title",
@@ -39,6 +42,7 @@ _MODULES = {
     "lines": ("Tone",),
     "live_table": ("Cell", "Column", "LiveTable", "Row"),
     "log_tail": ("LogTail",),
+    "notes": ("Note", "Notes"),
     "quorum_gauge": ("Gauge", "QuorumGauge"),
     "text": ("Align", "crop", "fit", "neutral"),
     "title_bar": ("Title", "TitleBar"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
@@ -12,7 +13,7 @@ from textual.widgets import Footer
 from coroctl.model import Availability
 from coroctl.sources.changes import changes
 from coroctl.tui import presenters
-from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, QuorumGauge, TitleBar
+from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +43,7 @@ class Overview(Screen[None]):
     CSS = """
     Overview { layout: vertical; }
     #nodes { height: 4; max-height: 50%; margin-top: 1; }
+    #notes { display: none; }
     #events { height: 1fr; min-height: 2; margin-top: 1; }
     #log { height: 1fr; min-height: 3; }
     """
@@ -53,6 +55,7 @@ class Overview(Screen[None]):
         self._title = TitleBar(presenters.title(None, None), id="title")
         self._gauge = QuorumGauge(presenters.gauge(None), id="gauge")
         self._nodes_table = LiveTable(presenters.columns(None), empty="asking corosync ...", id="nodes")
+        self._notes = Notes(id="notes")
         self._events = EventList(id="events")
         self._tail = LogTail(log, id="log")
         self._notices = tuple(notices)
@@ -63,6 +66,7 @@ class Overview(Screen[None]):
         yield self._title
         yield self._gauge
         yield self._nodes_table
+        yield self._notes
         yield self._events
         yield self._tail
         yield Footer(show_command_palette=False)
@@ -82,11 +86,24 @@ class Overview(Screen[None]):
         table.set_empty(_nothing(snapshot))
         table.set_rows(presenters.rows(snapshot))
         table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
+        self._show_notes(snapshot)
         now = self._wall_clock()
         found = [*update.notes, *changes(self._snapshot, snapshot)]
         if found:
             self._events.append(presenters.event(change, now) for change in found)
         self._snapshot = snapshot
+
+    @on(LiveTable.RowHighlighted, "#nodes")
+    def show_reason(self) -> None:
+        """The cursor came to another node."""
+        if self._snapshot is not None:
+            self._show_notes(self._snapshot)
+
+    def _show_notes(self, snapshot: Snapshot) -> None:
+        found = presenters.notes(snapshot, self._nodes_table.cursor_key)
+        self._notes.display = bool(found)
+        self._notes.styles.height = max(len(found), 1)
+        self._notes.value = found
 
     def show_age(self, snapshot: Snapshot, age: float) -> None:
         """Say how old the data are."""
