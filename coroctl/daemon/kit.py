@@ -63,7 +63,7 @@ def _post(outfit: Outfit, tell: Callable[[Event], None], note: Note) -> Post:
     address = Address(outfit.address, outfit.prefix, outfit.device)
     uplink = Uplink(outfit.device, outfit.ping_target or None, tell)
     watch = AddressWatch(
-        address, partial(tell, AddressGone()), uplink.carrier, partial(_device_back, gate, outfit.device, note)
+        address, partial(tell, AddressGone()), uplink.carrier, partial(_device_back, tell, outfit.device, note)
     )
     return Post(
         gate,
@@ -87,11 +87,11 @@ def closed_gate(outfit: Outfit, note: Note) -> Gate | None:
     return gate
 
 
-def _device_back(gate: Gate | None, device: str, note: Note) -> None:
+def _device_back(tell: Callable[[Event], None], device: str, note: Note) -> None:
     """Another device has the name now: the chain at the old one went with it."""
     note(Level.WARNING, "device-back", device=device)
-    if gate is not None:
-        gate.install()
+    # As if somebody had torn it down: the core asks for it to be put back, and opens it by the usual way.
+    tell(GateGone())
 
 
 def _stranger(address: str, note: Note, mac: str) -> None:

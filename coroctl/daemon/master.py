@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 from coroctl.daemon import locks, ports
 from coroctl.daemon.address import AddressError
 from coroctl.daemon.clock import now_us
-from coroctl.daemon.gate import GateError
 from coroctl.daemon.manager import ManagerError
+from coroctl.daemon.net_thread import NFTABLES
 from coroctl.daemon.notify import GuardLink, GuardMissing
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import GuardFacts, RunFileError, write_run
 from coroctl.decision.actions import Step
 
 if TYPE_CHECKING:
-    from coroctl.daemon.gate import Gate
     from coroctl.daemon.kit import Kit, Note, Post
     from coroctl.daemon.locks import Stranger
     from coroctl.daemon.manager import Manager
@@ -59,21 +58,21 @@ class Master:
             return False
         return post is not None or manager is not None
 
-    # At once
+    # The dead-man. What is asked of the kernel is done in the order in which it was asked (net_thread.py).
 
-    def ticket(self, number: int) -> bool:
+    async def ticket(self, number: int) -> bool:
         """L6a; without the dead-man there is nothing to hold back."""
         gate = self.kit.post.gate if self.kit.post is not None else None
-        return gate is None or gate.ticket(number)
+        return gate is None or await NFTABLES(gate.ticket, number)
 
-    def commit(self, number: int, remaining_us: int) -> bool:
+    async def commit(self, number: int, remaining_us: int) -> bool:
         """L6c, and the address's own lifetime after it."""
-        post = self.kit.post
+        post, until = self.kit.post, now_us() + remaining_us
         if post is None:
             return True
-        if post.gate is not None and not post.gate.commit(number, remaining_us):
+        if post.gate is not None and not await NFTABLES(post.gate.commit, number, remaining_us):
             return False
-        self._until = now_us() + remaining_us
+        self._until = until
         if post.address.wanted and (self._refreshing is None or self._refreshing.done()):
             self._refreshing = asyncio.create_task(self._refresh(post))
         return True
@@ -93,19 +92,6 @@ class Master:
         elif not self.guarded:
             self._call_guard()
 
-    def at_once(self, step: Step) -> bool:
-        """Do what one call into the kernel does; False: it is to be carried out beside the loop."""
-        gate = self.kit.post.gate if self.kit.post is not None else None
-        match step:
-            case Step.DISARM if gate is not None:
-                return gate.disarm()
-            case Step.DISARM if self.kit.post is None:
-                return True
-            case Step.RESTORE_GATE if gate is not None:
-                return _installed(gate)
-            case _:
-                return step in NOTHING_YET
-
     def _call_guard(self) -> None:
         try:
             self._guard.nudge()
@@ -114,7 +100,7 @@ class Master:
         else:
             self.guarded = True
 
-    # Beside the loop
+    # Steps
 
     async def carry_out(self, step: Step, before: int) -> None:
         """A step to its end; CoroctlError or OSError says why it failed.
@@ -122,6 +108,8 @@ class Master:
         A step about an address or a manager that the configuration does not have (any more) has nothing to do.
         """
         post, manager, work = self.kit.post, self.kit.manager, LOCK_WORK.get(step)
+        if step in NOTHING_YET:
+            return
         if work is not None:
             self._note_strangers(await asyncio.to_thread(work, Path(self.kit.outfit.lock_dir)))
         elif post is not None and step in ABOUT_ADDRESS:
@@ -133,11 +121,12 @@ class Master:
         match step:
             case Step.ADD_ADDRESS:
                 await self.add_address(post, before)
-            case Step.REMOVE_ADDRESS | Step.DISARM:
-                # Where the gate did not confirm, or there is none, silence means that the address is gone.
+            case Step.REMOVE_ADDRESS:
                 await _remove_address(post)
+            case Step.DISARM:
+                await _silence(post)
             case _:
-                raise GateError("the dead-man's rules could not be put back")
+                await _restore(post)
 
     async def _to_manager(self, manager: Manager, step: Step, before: int) -> None:
         outfit = self.kit.outfit
@@ -189,9 +178,12 @@ async def _remove_address(post: Post) -> None:
     await post.address.remove()
 
 
-def _installed(gate: Gate) -> bool:
-    try:
-        gate.install()
-    except GateError:
-        return False
-    return True
+async def _silence(post: Post) -> None:
+    """The gate is closed, and the kernel has said so; where it did not, or there is none, the address is gone."""
+    if post.gate is None or not await NFTABLES(post.gate.disarm):
+        await _remove_address(post)
+
+
+async def _restore(post: Post) -> None:
+    if post.gate is not None:
+        await NFTABLES(post.gate.install)

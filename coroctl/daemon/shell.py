@@ -46,7 +46,7 @@ from coroctl.decision.events import (
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from coroctl.decision.actions import Action
     from coroctl.decision.core import Start
@@ -89,10 +89,9 @@ class Files(Protocol):
 class Master(Protocol):
     """Address, dead-man, manager, lock files of this node."""
 
-    def ticket(self, number: int) -> bool: ...
-    def commit(self, number: int, remaining_us: int) -> bool: ...
+    async def ticket(self, number: int) -> bool: ...
+    async def commit(self, number: int, remaining_us: int) -> bool: ...
     def write_run(self, run: Run) -> None: ...
-    def at_once(self, step: Step) -> bool: ...
     async def carry_out(self, step: Step, before: int) -> None: ...
 
 
@@ -233,34 +232,31 @@ class Shell:
         tools.master.write_run(action.run)
 
     def _set_ticket(self, tools: Tools, action: SetTicket) -> None:
-        """L6a. The answer is taken in with a clock that is read after the kernel's."""
-        if expired(action.before):
-            return
-        set_now = tools.master.ticket(action.ticket)
-        self._inbox.append(Ticketed(action.ticket) if set_now else DeadManRefused(action.ticket))
+        """L6a. Answered once the kernel has it; the answer is taken in with a clock that is read after that."""
+        if not expired(action.before):
+            self._begin(self._ask_ticket(tools, action))
+
+    async def _ask_ticket(self, tools: Tools, action: SetTicket) -> None:
+        there = await tools.master.ticket(action.ticket)
+        self.tell(Ticketed(action.ticket) if there else DeadManRefused(action.ticket))
 
     def _commit(self, tools: Tools, action: CommitDeadMan) -> None:
-        """L6c."""
-        if expired(action.before):
-            return
-        through = tools.master.commit(action.ticket, action.remaining_us)
-        self._inbox.append(DeadManCommitted(action.ticket) if through else DeadManRefused(action.ticket))
+        """L6c. However long the kernel lets it wait: the ticket is what the kernel itself goes by."""
+        if not expired(action.before):
+            self._begin(self._ask_commit(tools, action))
+
+    async def _ask_commit(self, tools: Tools, action: CommitDeadMan) -> None:
+        through = await tools.master.commit(action.ticket, action.remaining_us)
+        self.tell(DeadManCommitted(action.ticket) if through else DeadManRefused(action.ticket))
 
     def _do(self, tools: Tools, action: Do) -> None:
-        """A step: at once where that takes no time, else beside the loop."""
-        if expired(action.before):
-            return
+        """A step, beside the loop; begun in the order of the actions."""
         if action.step is Step.EXIT:
             self.ended.set()
-            return
-        if tools.master.at_once(action.step):
-            self._inbox.append(Done(action.number, action.step))
-            return
-        task = self._loop.create_task(self._do_slowly(tools, action))
-        self._steps.add(task)
-        task.add_done_callback(self._step_over)
+        elif not expired(action.before):
+            self._begin(self._carry_out_step(tools, action))
 
-    async def _do_slowly(self, tools: Tools, action: Do) -> None:
+    async def _carry_out_step(self, tools: Tools, action: Do) -> None:
         if expired(action.before):
             return
         try:
@@ -270,6 +266,11 @@ class Shell:
             self.tell(Failed(action.number, action.step, str(error)))
         else:
             self.tell(Done(action.number, action.step))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._steps.add(task)
+        task.add_done_callback(self._step_over)
 
     def _step_over(self, task: asyncio.Task[None]) -> None:
         self._steps.discard(task)

@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.decision import peers
-from coroctl.decision.actions import Event
-from coroctl.decision.log import log
+from coroctl.decision.actions import Alarm, Event
+from coroctl.decision.log import log, over
 from coroctl.decision.values import NOBODY, Identity, News, Office, Reason, Record, Standing, Tenure
 
 if TYPE_CHECKING:
@@ -145,6 +145,8 @@ def regain_trust(turn: Turn) -> None:
     every vote that this node may have given and every file that it may have staged; the highest term is the floor,
     the longest promise is kept.
     """
+    if turn.life.trusted and turn.now >= turn.life.grants_from:
+        over(turn, Alarm.STATE_LOST)
     if turn.life.trusted or not turn.life.told:
         return
     others = turn.heard.keys() - {turn.life.node}

@@ -53,19 +53,14 @@ class Tool:
     def write_run(self, run: Run) -> None:
         self.calls.append("guard" if run.guard_until else "no guard")
 
-    def ticket(self, number: int) -> bool:
+    async def ticket(self, number: int) -> bool:
         self.calls.append(f"ticket {number}")
         return self.gate_works
 
-    def commit(self, number: int, remaining_us: int) -> bool:
+    async def commit(self, number: int, remaining_us: int) -> bool:
         assert 0 < remaining_us <= SETTINGS.lease_us
         self.calls.append(f"commit {number}")
         return self.gate_works
-
-    def at_once(self, step: Step) -> bool:
-        if step is Step.DISARM:
-            self.calls.append(step.value)
-        return step is Step.DISARM
 
     async def carry_out(self, step: Step, _before: int) -> None:
         self.calls.append(step.value)
