@@ -10,10 +10,10 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from coroctl.daemon import protocol
-from coroctl.daemon.callers import Actor, actor_of
 from coroctl.daemon.protocol import Refused
 
 if TYPE_CHECKING:
+    from coroctl.daemon.callers import Actor
     from coroctl.daemon.limits import Limits, Usage
     from coroctl.daemon.protocol import Call
 
@@ -25,22 +25,22 @@ class Hub(Protocol):
     usage: Usage
 
     def came(self, connection: Connection) -> None:
-        """It was admitted."""
+        """It has begun."""
 
     def went(self, connection: Connection) -> None:
-        """It has ended; only of those that were admitted."""
+        """It has ended."""
 
     def take(self, connection: Connection, call: Call) -> None:
         """Answer, or raise Refused."""
 
 
 class Connection(asyncio.Protocol):
-    """A client. The hub counts in `under_way`, and marks `streaming`."""
+    """A client that was admitted. The hub counts in `under_way`, and marks `streaming`."""
 
-    def __init__(self, hub: Hub, *, control: bool) -> None:
+    def __init__(self, hub: Hub, actor: Actor, *, control: bool) -> None:
         self.control = control
         """It came by the socket that takes changes."""
-        self.actor = Actor(0, 0, 0, None)
+        self.actor = actor
         self.full = False
         """It does not read what it was sent: send it nothing new."""
         self.readable = asyncio.Event()
@@ -63,12 +63,6 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self.actor = actor_of(transport.get_extra_info("socket"))
-        why = self._hub.usage.admit(self.actor.uid)
-        if why:
-            transport.write(protocol.error(Refused("busy", why)))
-            transport.close()
-            return
         self._transport = transport
         self._hub.came(self)
 

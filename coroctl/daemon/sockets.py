@@ -10,9 +10,11 @@ import asyncio
 import grp
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coroctl.daemon import protocol
+from coroctl.daemon.callers import actor_of
 from coroctl.daemon.connection import Connection
 from coroctl.daemon.limits import LIMITS, Limits, Usage
 from coroctl.daemon.protocol import Refused, Verb
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 STATUS, CONTROL = "status.sock", "control.sock"
 MODE = 0o660
+SHORT_OF_FILES_S = 1.0
+"""How long nobody is let in when this process has no file descriptor left."""
 BACKLOG = 16
 """Connections taken in one turn of the loop, and kept waiting."""
 
@@ -65,7 +69,8 @@ class Sockets:
         self._pictures = Pictures(snapshot, limits)
         self._events = Events(journal, limits)
         self._groups = groups
-        self._servers: list[asyncio.Server] = []
+        self._listeners: dict[socket.socket, bool] = {}
+        """And whether it takes changes."""
         self._paths: list[tuple[Path, int]] = []
         self.connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,28 +82,30 @@ class Sockets:
         if not self._directory.exists():
             self._directory.mkdir(parents=True)
             self._directory.chmod(0o755)
-        loop = asyncio.get_running_loop()
-        for name, group, control in ((STATUS, self._groups.status, False), (CONTROL, self._groups.control, True)):
+        for name, group in ((STATUS, self._groups.status), (CONTROL, self._groups.control)):
             listener = self._bind(name, self._gid(group))
-            self._servers.append(
-                await loop.create_unix_server(
-                    lambda control=control: Connection(self, control=control),  # type: ignore[misc]
-                    sock=listener,
-                    backlog=BACKLOG,
-                )
-            )
+            listener.listen(BACKLOG)
+            self._listeners[listener] = name == CONTROL
+            self._listen(listener)
 
     def changed(self) -> None:
         """Something that a snapshot shows has changed: watchers are sent a new one soon."""
         self._pictures.changed()
+
+    @property
+    def watched(self) -> bool:
+        """Somebody has a stream of snapshots: only then `changed` matters."""
+        return bool(self._pictures.watchers)
 
     async def close(self) -> None:
         """End every connection, and remove the sockets."""
         for path, inode in self._paths:
             if path.exists() and path.lstat().st_ino == inode:
                 path.unlink()
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
         for connection in list(self.connections):
             connection.close()
         self._pictures.close()
@@ -135,6 +142,46 @@ class Sockets:
         return listener
 
     # Connections come, go, and are looked after
+
+    def _listen(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Whoever waits; without file descriptors they wait on. (asyncio's own server would make that a failure.)"""
+        loop = asyncio.get_running_loop()
+        for _ in range(BACKLOG):
+            try:
+                client, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:
+                loop.remove_reader(listener)
+                loop.call_later(SHORT_OF_FILES_S, self._listen, listener)
+                return
+            self._admit(client, control=self._listeners[listener])
+
+    def _admit(self, client: socket.socket, *, control: bool) -> None:
+        client.setblocking(False)
+        actor = actor_of(client)
+        why = self.usage.admit(actor.uid)
+        if why:
+            with client, suppress(OSError):
+                client.send(protocol.error(Refused("busy", why)))
+            return
+        loop = asyncio.get_running_loop()
+        task = self._keep(loop.create_task(self._begin(client, actor, control=control)))
+        task.add_done_callback(lambda done: client.close() if done.cancelled() else None)
+
+    async def _begin(self, client: socket.socket, actor: Actor, *, control: bool) -> None:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: Connection(self, actor, control=control), client
+        )
+
+    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def came(self, connection: Connection) -> None:
         """See Hub."""
@@ -185,7 +232,7 @@ class Sockets:
         wanted = protocol.events_of(call)
         if wanted.follow and connection.streaming:
             raise Refused("argument", "this connection has a stream already", call.id)
-        task = self._begin(connection, call, lambda: self._events.tell(connection, call.id, wanted))
+        task = self._work(connection, call, lambda: self._events.tell(connection, call.id, wanted))
         if wanted.follow:
             connection.streaming = True
             self._followers[connection] = task
@@ -195,23 +242,20 @@ class Sockets:
             raise Refused("denied", f"{call.verb.value} is taken at {CONTROL} only", call.id)
         request = protocol.change_of(call)
         actor = connection.actor._replace(claimed=protocol.claimed_of(call))
-        self._begin(connection, call, lambda: self._tell_answer(connection, request, actor))
+        self._work(connection, call, lambda: self._tell_answer(connection, request, actor))
 
     async def _tell_answer(self, connection: Connection, request: Request, actor: Actor) -> None:
         answer = await self._ask(request, actor)
         connection.send(protocol.answer(answer.id, {"verdict": answer.verdict.value, "why": answer.why}))
 
-    def _begin(
+    def _work(
         self, connection: Connection, call: Call, work: Callable[[], Coroutine[Any, Any, None]]
     ) -> asyncio.Task[None]:
         """What takes time goes on beside the loop; a change to its end, even if the client goes."""
         if connection.under_way >= self.limits.unanswered:
             raise Refused("busy", f"{self.limits.unanswered} requests of this connection are under way", call.id)
         connection.under_way += 1
-        task = asyncio.get_running_loop().create_task(self._see_through(connection, call, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._keep(asyncio.get_running_loop().create_task(self._see_through(connection, call, work)))
 
     async def _see_through(
         self, connection: Connection, call: Call, work: Callable[[], Coroutine[Any, Any, None]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import socket
 import stat
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from coroctl.daemon import sockets
 from coroctl.daemon.limits import Limits
 from coroctl.daemon.rendering import Level
 from coroctl.decision.messages import Edit, Verb
@@ -424,6 +426,28 @@ async def test_one_user_cannot_take_every_place(tmp_path: Path) -> None:
         peers = [await stack.enter_async_context(connected(daemon)) for _ in range(33)]
         await refused(peers[32], "busy")
         assert (await peers[31].ask(verb="snapshot"))["result"] == {"count": 0}
+
+
+async def test_without_file_descriptors_clients_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "SHORT_OF_FILES_S", 0.05)
+    loop = asyncio.get_running_loop()
+    failures: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _loop, context: failures.append(context))
+    async with serving(tmp_path) as daemon:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno(), hard))
+            try:
+                client.connect(str(daemon.folder / "status.sock"))
+                client.send(b'{"v": 1, "id": "r", "verb": "snapshot"}\n')
+                told = asyncio.ensure_future(loop.sock_recv(client, 65536))
+                await asyncio.wait([told], timeout=0.2)
+                assert not told.done()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert json.loads(await asyncio.wait_for(told, DEADLINE_S))["result"] == {"count": 0}
+    assert failures == []
 
 
 async def test_a_flood_of_requests_waits_and_the_loop_does_not(tmp_path: Path) -> None:
