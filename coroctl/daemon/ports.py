@@ -12,7 +12,7 @@ from coroctl.errors import CoroctlError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-AGAIN_S = 0.1
+AGAIN_S = 0.03
 ATTEMPT_S = 1.0
 
 

@@ -65,8 +65,9 @@ _MANAGER = """\
 Description=The manager of a coroctl lab: a web server that answers with the name of its node
 
 [Service]
-ExecStart={python} -I -m coroctl.lab.vmmgr
+ExecStart={python} -IS {program}
 """
+_MANAGERS_PROGRAM = "/etc/coroctl-lab/vmmgr.py"
 
 _RESTART = "etc/systemd/system/corosync.service.d/50-corolistener.conf"
 """Of that name there, a link to /dev/null takes the place of the installed one."""
@@ -122,7 +123,10 @@ def write(plan: Plan, node: NodePlan, conf: bytes, *, key: bytes | None = None) 
     _write(upper / "etc/systemd/journald.conf.d/coroctl-lab.conf", _JOURNALD)
     _write(upper / "etc/systemd/system/coroctl-lab.target", _TARGET)
     _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
-    _write(upper / "etc/systemd/system" / vmmgr.UNIT, _MANAGER.format(python=installation.PYTHON))
+    unit = _MANAGER.format(python=installation.python(), program=_MANAGERS_PROGRAM)
+    _write(upper / "etc/systemd/system" / vmmgr.UNIT, unit)
+    (upper / _MANAGERS_PROGRAM[1:]).parent.mkdir()
+    shutil.copy(vmmgr.__file__, upper / _MANAGERS_PROGRAM[1:])
     if key is not None:
         _enable(upper, key)
     else:

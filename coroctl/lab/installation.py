@@ -107,7 +107,7 @@ def install(source: Path, wheels: str, layer: Path, lower: Path | None) -> None:
             mount_overlay(Path(place) / folder, (*below, f"/{folder}"), Path(f"/{folder}"))
         # The installer must not find, and tell, a running systemd.
         run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run/systemd"])
-        environment = {"PYTHON": str(_python()), "PREFIX": str(Path(PYTHON).parent.parent), "WHEELS": wheels}
+        environment = {"PYTHON": str(python()), "PREFIX": str(Path(PYTHON).parent.parent), "WHEELS": wheels}
         words = [f"{name}={value}" for name, value in environment.items()]
         run(["env", *words, str(source / "scripts/install"), "install"], timeout_s=_INSTALL_S)
         for folder in FOLDERS:
@@ -126,7 +126,7 @@ def mount_overlay(folder: Path, lower: tuple[str, ...], target: Path) -> None:
     run(["mount", "-t", "overlay", "overlay", "-o", layers_, str(target)])
 
 
-def _python() -> Path:
+def python() -> Path:
     """What an operator's machine would take, if it can make environments; else the Python that runs this."""
     if _SYSTEM_PYTHON.exists() and sys.version_info[:2] == _version(_SYSTEM_PYTHON):
         return _SYSTEM_PYTHON
@@ -147,7 +147,7 @@ def _digest(source: Path, *, with_sources: bool) -> str:
     digest = hashlib.sha256()
     project = tomllib.loads((source / "pyproject.toml").read_text())
     needs = (project["project"]["dependencies"], project["project"]["optional-dependencies"]["daemon"])
-    digest.update(f"{needs} {project['build-system']} {_python()} {sys.version}".encode())
+    digest.update(f"{needs} {project['build-system']} {python()} {sys.version}".encode())
     digest.update((source / "scripts/install").read_bytes())
     if with_sources:
         digest.update((source / "pyproject.toml").read_bytes())

@@ -1,6 +1,6 @@
 """The manager of a lab: the smallest web server, which answers every request with its node's name.
 
-``python -m coroctl.lab.vmmgr``; a unit of the lab's nodes runs it on the port that ihttpd names.
+A copy of this file is on every node, with a unit that runs it on the port that ihttpd names. It needs only Python.
 """
 
 from __future__ import annotations
