@@ -18,6 +18,8 @@ from coroctl.conf.diff import diff
 from coroctl.conf.document import Document
 from coroctl.conf.files import load
 from coroctl.conf.plain import plain, quoted
+from coroctl.daemon import authors
+from coroctl.daemon.authors import Author
 from coroctl.daemon.editing import edited
 from coroctl.daemon.history import FOUND, History
 from coroctl.daemon.identities import identity_of, insist_sound
@@ -52,7 +54,10 @@ class FilesError(CoroctlError):
 
 
 class Files:
-    """The configuration file of this node. `tell` and `warn` are called on the loop's thread."""
+    """The configuration file of this node. `tell`, `warn` and `changed` are called on the loop's thread.
+
+    `changed` is told of each file that replaces another one here, before corosync reads it, and of who made it.
+    """
 
     def __init__(
         self,
@@ -63,6 +68,7 @@ class Files:
         settings_of: Callable[[bytes], Settings],
         pull: PullClient,
         warn: Callable[[str], None],
+        changed: Callable[[Identity, Author], None] = lambda _identity, _author: None,
     ) -> None:
         self._shelf = Shelf(Path(conf_path), Path(state_dir))
         self._state = Path(state_dir)
@@ -72,6 +78,7 @@ class Files:
         self._settings_of = settings_of
         self._pull = pull
         self._warn = warn
+        self._changed = changed
         self._reloader = Reloader()
         self._candidates: dict[Identity, File] = {}
         self._worker = ThreadPoolExecutor(1, "files")
@@ -162,7 +169,9 @@ class Files:
 
     async def _load(self, action: LoadFile) -> Event:
         candidate = self._candidates.get(action.identity)
-        problems = await self._beside(self._put_in_place, action.identity, candidate)
+        author, problems = await self._beside(self._put_in_place, action.identity, candidate)
+        if author is not None:
+            self._changed(action.identity, author)
         for problem in problems:
             self._warn(problem)
         settings = await self._beside(self._put_in_force, action.identity)
@@ -227,16 +236,20 @@ class Files:
             raise FilesError(f"{identity} is not on this node any more")
         self._shelf.stage(action.staged, file)
 
-    def _put_in_place(self, identity: Identity, candidate: File | None) -> list[str]:
-        """As corosync.conf, durably. What went wrong with the history is told, and hinders nothing."""
+    def _put_in_place(self, identity: Identity, candidate: File | None) -> tuple[Author | None, list[str]]:
+        """As corosync.conf, durably; its author, if it was not there already.
+
+        What went wrong with the history is told, and hinders nothing.
+        """
         file = self._locate(identity, candidate)
         if file is None:
             raise FilesError(f"{identity} is not on this node any more")
         if self._shelf.is_own(identity):
-            return []
+            return None, []
         problems = [self._keep_former()]
         self._shelf.install(file)
-        return [one for one in (*problems, self._keep(file.data, file.actor or "corolistener")) if one]
+        author = authors.read(file.actor or "a file of the cluster's")
+        return author, [one for one in (*problems, self._keep(file.data, str(author))) if one]
 
     def _put_in_force(self, identity: Identity) -> Settings:
         """corosync reads its file again. Only for one that is in place: what is there was linted before it was put."""
@@ -274,13 +287,15 @@ class Files:
 
 
 def _actor(edit: Edit, node: NodeId) -> str:
-    """Who changed what, for the history of every node."""
+    """Who changed what, for the log and the history of every node."""
     match edit.verb:
         case Verb.PRIORITY | Verb.PROMOTE:
             what = f"{edit.verb.value} of node {edit.node} to {edit.value}"
         case Verb.SUSPEND | Verb.RESUME | Verb.NODE_ADD | Verb.NODE_REMOVE:
             what = f"{edit.verb.value} {edit.node}"
-    return f"{what}, request {edit.request}" if edit.request else f"{what}, by node {node} itself"
+    if not edit.request:
+        return Author(what, f"node {node} itself").text
+    return authors.read(edit.actor)._replace(what=what, request=edit.request).text
 
 
 def _difference(own: File, pulled: Pulled) -> str:

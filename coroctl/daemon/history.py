@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.conf.files import load
+from coroctl.daemon.authors import TEXT_MAX
 from coroctl.daemon.identities import identity_of
 from coroctl.daemon.replace import replace
 from coroctl.decision.values import Identity
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = 20
-ACTOR_MAX = 200
+ACTOR_MAX = TEXT_MAX
 """Characters of an actor's name."""
 _NUMBER = re.compile(r"(\d{1,9})\.json")
 

@@ -17,6 +17,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coroctl.conf.files import SIZE_MAX
+from coroctl.daemon.authors import TEXT_MAX
 from coroctl.daemon.seal import BLOB_MAX, open_blob, seal_blob
 from coroctl.decision.values import Identity
 from coroctl.errors import CoroctlError
@@ -31,7 +32,7 @@ PULL_S = 5.0
 """For a whole pull, and for a whole connection at the server."""
 CONNECTIONS = 8
 QUESTION_MAX = 4096
-ACTOR_MAX = 200
+ACTOR_MAX = TEXT_MAX
 _LENGTH = Struct(">I")
 _QUESTION = "configuration wanted"
 _ANSWER = "configuration for"

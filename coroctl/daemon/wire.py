@@ -54,6 +54,8 @@ NODES_MAX = 1024
 LISTS_MAX = 64
 ID_MAX = 256
 """Bytes of a request's id."""
+ACTOR_MAX = 2048
+"""Bytes of a request's actor."""
 WHY_MAX = 4096
 """Bytes of an answer's reason. A longer one is cut when it is sent."""
 
@@ -152,7 +154,7 @@ HEARTBEAT = Record(Heartbeat, sender=NODE, incarnation=COUNT, sequence=COUNT, ec
 ADDRESSED: Record[tuple[Tenure, int]] = Record(tuple, tenure=TENURE, incarnation=COUNT)
 SEEN = Record(Identity, version=VERSION, digest=Text(ID_MAX))
 """The identity in a request: whatever its sender was told by whoever asks, who may be wrong."""
-EDIT = Record(Edit, verb=VERB, node=ANYBODY, value=VALUE, request=Text(ID_MAX))
+EDIT = Record(Edit, verb=VERB, node=ANYBODY, value=VALUE, request=Text(ID_MAX), actor=Text(ACTOR_MAX))
 REQUEST = Record(
     Request,
     id=Text(ID_MAX),
@@ -161,6 +163,7 @@ REQUEST = Record(
     term=COUNT,
     identity=SEEN,
     addressed=Optional(ADDRESSED),
+    despite_failback=FLAG,
 )
 ANSWER = Record(Answer, id=Text(ID_MAX), verdict=VERDICT, why=Text(WHY_MAX))
 

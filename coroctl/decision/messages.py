@@ -28,6 +28,8 @@ class Edit(NamedTuple):
     node: NodeId
     value: int = 0
     request: str = ""
+    actor: str = ""
+    """Who wants it, in words of the daemon that accepted it. Plain data: nothing is decided by it."""
 
 
 class Request(NamedTuple):
@@ -40,6 +42,8 @@ class Request(NamedTuple):
     identity: Identity
     addressed: tuple[Tenure, int] | None = None
     """The tenure and the incarnation of the holder that it was relayed to: no other one may answer it."""
+    despite_failback: bool = False
+    """PROMOTE: whoever asks knows that failback is on."""
 
 
 class Verdict(Enum):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PATIENCE_US = 20 * SECOND
 REMEMBERED = 64
+MOVED_ON = "changed since you looked"
 
 
 # At the node that was asked
@@ -120,13 +121,14 @@ def objection(turn: Turn, request: Request) -> str:
     """Why a request is refused; empty if it is not."""
     settings, tenure = turn.files.settings, turn.claim.tenure
     if tenure is None or request.term != tenure.term or request.identity != settings.identity:
-        return "term or configuration have moved on since you looked"
+        return f"{MOVED_ON}: the term or the configuration is another one"
     known = settings.member(request.edit.node) is not None
     if known is (request.edit.verb is Verb.NODE_ADD):
         return "that node is in the list" if known else "no such node"
-    if request.edit.verb is Verb.PROMOTE and settings.failback:
-        return "failback is on: the node with the largest configured priority would take it back"
-    return changes.ready(turn)
+    if request.edit.verb is Verb.PROMOTE and settings.failback and not request.despite_failback:
+        return "failback is on: a promotion makes that node the preferred one for good"
+    why = changes.ready(turn)
+    return f"{MOVED_ON}: {why}" if why else ""
 
 
 def answer(turn: Turn, origin: NodeId, what: Answer) -> None:

@@ -74,7 +74,7 @@ all_news = st.builds(
 )
 heartbeats = st.builds(Heartbeat, nodes, counts, counts, marks, marks, all_news)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-edits = st.builds(Edit, st.sampled_from(Verb), anybody, st.integers(-(2**63), 2**63 - 1), texts)
+edits = st.builds(Edit, st.sampled_from(Verb), anybody, st.integers(-(2**63), 2**63 - 1), texts, texts)
 requests = st.builds(
     Request,
     texts,
@@ -83,6 +83,7 @@ requests = st.builds(
     counts,
     st.builds(Identity, st.integers(0, 2**64 - 1), texts),
     st.none() | st.tuples(tenures, counts),
+    st.booleans(),
 )
 answers = st.builds(Answer, texts, st.sampled_from(Verdict), texts)
 

@@ -14,6 +14,7 @@ from coroctl.conf.cluster import read_cluster
 from coroctl.conf.document import Document
 from coroctl.corosync.cmap import Cmap
 from coroctl.daemon import reloading
+from coroctl.daemon.authors import Author
 from coroctl.daemon.configuration import parsed, settings_of
 from coroctl.daemon.files import Files
 from coroctl.daemon.history import FOUND, History
@@ -93,7 +94,11 @@ class Node:
         return event
 
     async def edited(self, prio: int) -> Identity:
-        self.files.edit(EditFile(1, Edit(Verb.PRIORITY, own_id(), prio, "r1"), identity_of(CONF.read_bytes())))
+        self.files.edit(
+            EditFile(
+                1, Edit(Verb.PRIORITY, own_id(), prio, "r1", Author(who="uid 0").text), identity_of(CONF.read_bytes())
+            )
+        )
         return (await self.event(FileEdited)).identity
 
     async def staged(self, identity: Identity) -> None:
@@ -123,7 +128,7 @@ async def test_a_change_from_edit_to_reload(tmp_path: Path) -> None:
     assert node.files.staged() == Found(Staged(BALLOT, identity))
     first, second = History(tmp_path / "conf").entries()
     assert (first.identity, first.actor) == (identity_of(former), FOUND)
-    assert (second.identity, second.actor) == (identity, f"priority of node {own_id()} to 4711, request r1")
+    assert (second.identity, second.actor) == (identity, f"priority of node {own_id()} to 4711, by uid 0, request r1")
     assert node.warnings == []
     await node.files.close()
 
