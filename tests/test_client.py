@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from coroctl import client as module
+from coroctl import dialogue
 from coroctl.client import Client, Denied, NoDaemon, Outcome, ProtocolError, Rejected, Seen, Silent
 from coroctl.daemon import protocol, sockets
 from coroctl.daemon.rendering import Level
@@ -32,7 +33,7 @@ SEEN = Seen(3, 7, "ab")
 
 
 def test_both_ends_agree() -> None:
-    assert protocol.VERSION == module.VERSION
+    assert protocol.VERSION == dialogue.VERSION
     assert (sockets.STATUS, sockets.CONTROL) == (module.STATUS, module.CONTROL)
     assert {sockets.STATUS: sockets.GROUPS.status, sockets.CONTROL: sockets.GROUPS.control} == module.GROUPS
 
@@ -45,6 +46,18 @@ async def asked(daemon: Daemon, ask: Callable[[Client], T]) -> T:
 async def test_a_snapshot(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon:
         assert await asked(daemon, lambda client: client.snapshot()) == {"count": 0}
+
+
+async def test_roles_without_json(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        daemon.shown = {"nodes": [{"nodeid": 1, "role": "master"}, {"nodeid": 4294967295, "role": None}]}
+        assert await asked(daemon, lambda client: client.roles()) == {1: "master", 4294967295: "-"}
+        probe = "import sys, coroctl.client as c; print(c.Client(sys.argv[1]).roles(), 'json' in sys.modules)"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", probe, str(daemon.folder), stdout=subprocess.PIPE
+        )
+        told, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
+        assert told.decode() == "{1: 'master', 4294967295: '-'} False\n"
 
 
 async def test_a_snapshot_of_a_megabyte(tmp_path: Path) -> None:
@@ -238,7 +251,7 @@ def test_another_version(tmp_path: Path) -> None:
 
 
 def test_an_endless_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(dialogue, "MOST_BYTES", 1 << 20)
 
     def pour(connection: socket.socket) -> None:
         try:

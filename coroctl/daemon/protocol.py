@@ -31,6 +31,8 @@ class Verb(Enum):
     """What may be asked."""
 
     SNAPSHOT = "snapshot"
+    ROLES = "roles"
+    """One text, ``1:master 2:slave 3:-``: for a reader that does without JSON."""
     WATCH = "watch"
     EVENTS = "events"
     SET_PRIORITY = "set-priority"

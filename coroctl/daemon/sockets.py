@@ -215,6 +215,8 @@ class Sockets:
         match call.verb:
             case Verb.SNAPSHOT:
                 connection.send(protocol.answer_with(call.id, self._pictures.latest()))
+            case Verb.ROLES:
+                connection.send(protocol.answer(call.id, self._pictures.roles()))
             case Verb.WATCH:
                 self._watch(connection, call)
             case Verb.EVENTS:

@@ -47,6 +47,7 @@ class Pictures:
         self._snapshot = snapshot
         self._limits = limits
         self._loop = asyncio.get_running_loop()
+        self._picture: dict[str, Any] | None = None
         self._rendered = b""
         self._made_at = 0.0
         self._sent_at = 0.0
@@ -54,10 +55,20 @@ class Pictures:
 
     def latest(self) -> bytes:
         """One that is fresh enough."""
-        now = self._loop.time()
-        if not self._rendered or now - self._made_at > FRESH_S:
-            self._rendered, self._made_at = protocol.rendered(self._snapshot()), now
+        picture = self._fresh()
+        if not self._rendered:
+            self._rendered = protocol.rendered(picture)
         return self._rendered
+
+    def roles(self) -> str:
+        """What it says of roles, in one line."""
+        return " ".join(f"{node['nodeid']}:{node['role'] or '-'}" for node in self._fresh()["nodes"])
+
+    def _fresh(self) -> dict[str, Any]:
+        now = self._loop.time()
+        if self._picture is None or now - self._made_at > FRESH_S:
+            self._picture, self._rendered, self._made_at = self._snapshot(), b"", now
+        return self._picture
 
     def watch(self, connection: Connection, request: str) -> None:
         """From now on, until `forget`."""
@@ -71,7 +82,7 @@ class Pictures:
 
     def changed(self) -> None:
         """There is something new to show."""
-        self._rendered = b""
+        self._picture = None
         self._send_by(self._sent_at + self._limits.watch_s)
 
     def close(self) -> None:

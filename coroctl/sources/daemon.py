@@ -36,6 +36,7 @@ RETRY_S = 1.0
 SCHEMA = 1
 TROUBLE = "corolistener"
 """The gap where there is a daemon and it does not tell."""
+_ROLES: dict[str, Role | None] = {"-": None, **{role.value: role for role in Role}}
 _UNTOLD: Json = dict.fromkeys(("role", "heard_ms", "current", "skew_ms"), None) | {"reason": ""}
 
 
@@ -46,6 +47,20 @@ def with_daemon(snapshot: Snapshot, client: Client | None = None) -> Snapshot:
     except CoroctlError as error:
         return without(snapshot, error)
     return combined(snapshot, told)
+
+
+def with_roles(snapshot: Snapshot, client: Client | None = None) -> Snapshot:
+    """As `with_daemon`, where the roles are enough."""
+    if snapshot.availability is Availability.DENIED:
+        return with_daemon(snapshot, client)
+    try:
+        told = (client or Client()).roles(ANSWER_S)
+        nodes = tuple(node._replace(role=_ROLES[told.get(node.nodeid, "-")]) for node in snapshot.nodes)
+    except KeyError as error:
+        return without(snapshot, ProtocolError(f"corolistener tells a role that this coroctl does not know: {error}"))
+    except CoroctlError as error:
+        return without(snapshot, error)
+    return snapshot._replace(nodes=nodes)
 
 
 def combined(snapshot: Snapshot, told: Json) -> Snapshot:

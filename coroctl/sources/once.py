@@ -29,10 +29,10 @@ DENIED = (
 
 def node_list(conf: str = CONF) -> Snapshot:
     """What ``coroctl -l`` shows, within 2 s whatever state corosync is in."""
-    from coroctl.sources.daemon import with_daemon
+    from coroctl.sources.daemon import with_roles
     from coroctl.sources.native import ask_list
 
-    return with_daemon(_within(ask_list, conf))
+    return with_roles(_within(ask_list, conf))
 
 
 def everything(conf: str = CONF) -> Snapshot:

@@ -15,7 +15,7 @@ from coroctl.client import Client, Denied, NoDaemon, Silent
 from coroctl.daemon.view import status
 from coroctl.model import Availability, Gap, Node, NodeId, NodeStatus, Role, Snapshot, Source
 from coroctl.sources import daemon as source
-from coroctl.sources.daemon import Listening, combined, snapshot_of, with_daemon, without
+from coroctl.sources.daemon import Listening, combined, snapshot_of, with_daemon, with_roles, without
 from coroctl.sources.schema import from_json, to_json
 from tests.daemon.control_sockets import DEADLINE_S, serving
 from tests.daemon.test_view import FACTS, HOLDER, Watched
@@ -120,6 +120,22 @@ def test_a_frozen_daemon_costs_its_time_and_no_more(tmp_path: Path) -> None:
         snapshot = with_daemon(ANSWERED, Client(str(tmp_path)))
         assert time.monotonic() - begin < source.ANSWER_S + 0.2
     assert snapshot.gaps[0].what == "corolistener"
+
+
+async def test_the_list_asks_for_roles_only(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        client = Client(str(daemon.folder))
+        daemon.shown = {"nodes": [{"nodeid": 1, "role": "suspended"}]}
+        found = await asyncio.to_thread(with_roles, ANSWERED, client)
+        assert [node.role for node in found.nodes] == [Role.SUSPENDED, None]
+        assert found.gaps == ()
+        daemon.shown = {"nodes": [{"nodeid": 1, "role": "emperor"}]}
+        daemon.sockets.changed()
+        found = await asyncio.to_thread(with_roles, ANSWERED, client)
+        assert "emperor" in found.gaps[0].reason
+        daemon.shown = told()
+        daemon.sockets.changed()
+        assert (await asyncio.to_thread(with_roles, DENIED, client)).source is Source.DAEMON
 
 
 # The stream
