@@ -19,11 +19,14 @@ from coroctl.daemon import clock, kit, store
 from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.configuration import outfit_of, parsed, read, settings_of
 from coroctl.daemon.corosync import Corosync, Gone, Reloaded, Told, View
+from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.facts import DeadMan, Facts, Names, Votes
 from coroctl.daemon.files import Files
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
 from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
+from coroctl.daemon.outlook_subject import Probe
+from coroctl.daemon.probing import probed
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_run
 from coroctl.daemon.shell import Shell, Tools
@@ -31,23 +34,20 @@ from coroctl.daemon.sockets import Sockets
 from coroctl.daemon.view import status
 from coroctl.daemon.witness import Reporter
 from coroctl.decision.core import Start
-from coroctl.decision.events import Asked, ConfigurationLoaded, CorosyncGone, Membership, Stop
-from coroctl.decision.messages import Verdict
+from coroctl.decision.events import ConfigurationLoaded, CorosyncGone, Membership, Stop
 from coroctl.decision.values import Office
 from coroctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from coroctl.daemon.callers import Actor
     from coroctl.daemon.configuration import Loaded, Outfit
     from coroctl.daemon.journal import Journal
     from coroctl.daemon.paths import Paths
     from coroctl.daemon.preflight import Ready
-    from coroctl.decision.messages import Answer, Request
     from coroctl.decision.settings import Settings
     from coroctl.decision.state import State
-    from coroctl.model import Role
+    from coroctl.model import NodeId, Role
 
 BEATS_A_WATCHDOG = 4
 VERSION = version("coroctl")
@@ -77,6 +77,7 @@ class Daemon:
         self._corosync = Corosync(self.loop, self._heard_corosync)
         self._first_word = asyncio.Event()
         self.neighbours = Neighbours(ready, self.shell.tell, self.reporter.note)
+        self.desk = Desk(Back(ready.name, self.shell, journal, self._facts, self._probe, self.reporter.answer_to))
         self._files = Files(
             paths.conf,
             paths.state,
@@ -85,6 +86,7 @@ class Daemon:
             self._settings_of,
             self.neighbours.pull,
             lambda text: self.reporter.note(Level.WARNING, "configuration-file", text=text),
+            self.desk.changed,
         )
         self.master = Master(
             kit.make(outfit_of(ready.loaded, ready.node), self.shell.tell, self.reporter.note),
@@ -92,7 +94,7 @@ class Daemon:
             self._guard,
             self.reporter.note,
         )
-        self._sockets = Sockets(paths.run, self._picture, self._ask, journal)
+        self._sockets = Sockets(paths.run, self._picture, self.desk, journal)
         self._next_outfit: Outfit | None = None
         """To be put on when nothing of the present one is in use."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -301,26 +303,11 @@ class Daemon:
                 self._guarded = True
         return self._guarded
 
-    async def _ask(self, request: Request, actor: Actor) -> Answer:
-        """A change that an operator wants."""
-        edit = request.edit
-        self._journal.event(
-            Level.NOTICE,
-            "asked",
-            request.term,
-            actor=str(actor),
-            origin=actor.claimed.origin or None,
-            request=request.id,
-            verb=edit.verb.value,
-            node=edit.node,
-            value=edit.value,
-        )
-        waiting = self.reporter.answer_to(request.id)
-        self.shell.tell(Asked(request))
-        answer = await asyncio.shield(waiting)
-        level = Level.NOTICE if answer.verdict is Verdict.OK else Level.WARNING
-        self.reporter.note(level, "answered", request=answer.id, verdict=answer.verdict.value, why=answer.why)
-        return answer
+    async def _probe(self, node: NodeId) -> Probe:
+        """What of a preflight is known on this node only, and on that one."""
+        if node != self.ready.node:
+            return Probe(why="its own corolistener would have to say")
+        return await probed(self.master.kit.manager)
 
     # Signals, and what nobody expected
 

@@ -10,6 +10,7 @@ import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from coroctl.daemon.outlook_subject import Seen
 from coroctl.decision import messages
 from coroctl.decision.values import NOBODY, Identity
 from coroctl.errors import CoroctlError
@@ -35,6 +36,7 @@ class Verb(Enum):
     """One text, ``1:master 2:slave 3:-``: for a reader that does without JSON."""
     WATCH = "watch"
     EVENTS = "events"
+    PREFLIGHT = "preflight"
     SET_PRIORITY = "set-priority"
     PROMOTE = "promote"
     SUSPEND = "suspend"
@@ -48,6 +50,10 @@ CHANGES = {
     Verb.RESUME: messages.Verb.RESUME,
 }
 """Verbs of control.sock only, and what the core calls them."""
+
+
+FORCED = 16
+"""The most checks that a change may name."""
 
 
 class Refused(CoroctlError):
@@ -114,17 +120,30 @@ def parse(line: bytes) -> Call:
 
 def change_of(call: Call) -> messages.Request:
     """The change that a call asks the core for. Raises Refused if an argument is missing or out of range."""
-    edit = messages.Edit(
-        CHANGES[call.verb],
-        NodeId(_number(call, "node", 1, MOST_U32)),
-        _number(call, "value", 0, MOST_PRIO) if call.verb is Verb.SET_PRIORITY else 0,
-    )
-    seen = call.arguments.get("configuration")
-    digest = seen.get("digest") if isinstance(seen, dict) else None
-    if not isinstance(seen, dict) or not isinstance(digest, str) or len(digest) > ID_CHARS or not digest.isascii():
-        raise Refused("argument", "configuration must be an object with version and digest", call.id)
-    version = _number(call._replace(arguments=seen), "version", 0, MOST_I64)
-    return messages.Request(call.id, edit, NOBODY, _number(call, "term", 0, MOST_I64), Identity(version, digest))
+    edit = _edit(call, call.verb)
+    seen = _seen(call)
+    return messages.Request(call.id, edit, NOBODY, seen.term, seen.identity)
+
+
+def plan_of(call: Call) -> tuple[messages.Edit, Seen | None]:
+    """PREFLIGHT: the change that is being thought of, and what its sender saw, if they say so. Raises Refused."""
+    try:
+        verb = Verb(call.arguments.get("change"))
+    except ValueError:
+        verb = Verb.PREFLIGHT
+    if verb not in CHANGES:
+        raise Refused("argument", f"change must be one of {', '.join(one.value for one in CHANGES)}", call.id)
+    return _edit(call, verb), _seen(call) if "configuration" in call.arguments else None
+
+
+def forced_of(call: Call) -> frozenset[str]:
+    """Names of checks that are overridden. Raises Refused."""
+    said = call.arguments.get("force", [])
+    if not isinstance(said, list) or len(said) > FORCED:
+        raise Refused("argument", f"force must be a list of at most {FORCED} names", call.id)
+    if not all(isinstance(name, str) and len(name) <= ID_CHARS for name in said):
+        raise Refused("argument", "force must be a list of names of checks", call.id)
+    return frozenset(said)
 
 
 def claimed_of(call: Call) -> Claimed:
@@ -171,6 +190,20 @@ def rendered(value: object) -> bytes:
 
 def _text(value: str) -> bytes:
     return json.dumps(value).encode()
+
+
+def _edit(call: Call, verb: Verb) -> messages.Edit:
+    node = NodeId(_number(call, "node", 1, MOST_U32))
+    return messages.Edit(CHANGES[verb], node, _number(call, "value", 0, MOST_PRIO) if verb is Verb.SET_PRIORITY else 0)
+
+
+def _seen(call: Call) -> Seen:
+    said = call.arguments.get("configuration")
+    digest = said.get("digest") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(digest, str) or len(digest) > ID_CHARS or not digest.isascii():
+        raise Refused("argument", "configuration must be an object with version and digest", call.id)
+    version = _number(call._replace(arguments=said), "version", 0, MOST_I64)
+    return Seen(_number(call, "term", 0, MOST_I64), Identity(version, digest))
 
 
 def _id(said: Mapping[str, Any]) -> str:

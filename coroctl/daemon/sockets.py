@@ -11,7 +11,7 @@ import grp
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from coroctl.daemon import protocol
 from coroctl.daemon.callers import actor_of
@@ -22,13 +22,14 @@ from coroctl.daemon.streams import Events, Pictures
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Collection, Coroutine
     from pathlib import Path
 
     from coroctl.daemon.callers import Actor
+    from coroctl.daemon.outlook_subject import Seen
     from coroctl.daemon.protocol import Call
     from coroctl.daemon.streams import Journal
-    from coroctl.decision.messages import Answer, Request
+    from coroctl.decision.messages import Answer, Edit, Request
 
 STATUS, CONTROL = "status.sock", "control.sock"
 MODE = 0o660
@@ -48,14 +49,27 @@ class Groups(NamedTuple):
 GROUPS = Groups()
 
 
+class Desk(Protocol):
+    """Where changes are taken in."""
+
+    async def preflight(self, edit: Edit, seen: Seen | None) -> dict[str, Any]:
+        """What a change would lead to."""
+
+    async def ask(self, request: Request, actor: Actor, forced: Collection[str]) -> Answer:
+        """Ends when the change has been decided."""
+
+    def denied(self, verb: str, actor: Actor) -> None:
+        """A change was asked for where it is not taken."""
+
+
 class Sockets:
-    """Both sockets. `snapshot` is called on the loop; `ask` ends when the change has been decided."""
+    """Both sockets. `snapshot` is called on the loop."""
 
     def __init__(
         self,
         directory: Path,
         snapshot: Callable[[], dict[str, Any]],
-        ask: Callable[[Request, Actor], Awaitable[Answer]],
+        desk: Desk,
         journal: Journal,
         groups: Groups = GROUPS,
         limits: Limits = LIMITS,
@@ -65,7 +79,7 @@ class Sockets:
         self.missing_groups: list[str] = []
         """Groups that do not exist: only root can use their socket. Known after `start`."""
         self._directory = directory
-        self._ask = ask
+        self._desk = desk
         self._pictures = Pictures(snapshot, limits)
         self._events = Events(journal, limits)
         self._groups = groups
@@ -221,6 +235,9 @@ class Sockets:
                 self._watch(connection, call)
             case Verb.EVENTS:
                 self._tell_events(connection, call)
+            case Verb.PREFLIGHT:
+                edit, seen = protocol.plan_of(call)
+                self._work(connection, call, lambda: self._tell_outlook(connection, call, edit, seen))
             case _:
                 self._change(connection, call)
 
@@ -240,14 +257,20 @@ class Sockets:
             self._followers[connection] = task
 
     def _change(self, connection: Connection, call: Call) -> None:
-        if not connection.control:
-            raise Refused("denied", f"{call.verb.value} is taken at {CONTROL} only", call.id)
-        request = protocol.change_of(call)
         actor = connection.actor._replace(claimed=protocol.claimed_of(call))
-        self._work(connection, call, lambda: self._tell_answer(connection, request, actor))
+        if not connection.control:
+            self._desk.denied(call.verb.value, actor)
+            raise Refused("denied", f"{call.verb.value} is taken at {CONTROL} only", call.id)
+        request, forced = protocol.change_of(call), protocol.forced_of(call)
+        self._work(connection, call, lambda: self._tell_answer(connection, request, actor, forced))
 
-    async def _tell_answer(self, connection: Connection, request: Request, actor: Actor) -> None:
-        answer = await self._ask(request, actor)
+    async def _tell_outlook(self, connection: Connection, call: Call, edit: Edit, seen: Seen | None) -> None:
+        connection.send(protocol.answer(call.id, await self._desk.preflight(edit, seen)))
+
+    async def _tell_answer(
+        self, connection: Connection, request: Request, actor: Actor, forced: Collection[str]
+    ) -> None:
+        answer = await self._desk.ask(request, actor, forced)
         connection.send(protocol.answer(answer.id, {"verdict": answer.verdict.value, "why": answer.why}))
 
     def _work(
@@ -264,6 +287,8 @@ class Sockets:
     ) -> None:
         try:
             await work()
+        except Refused as refused:
+            connection.send(protocol.error(Refused(refused.code, str(refused), call.id)))
         except (CoroctlError, OSError) as error:
             connection.send(protocol.error(Refused("failed", str(error), call.id)))
         except Exception:

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from coroctl.daemon.journal import Journal
 from coroctl.daemon.limits import Limits
+from coroctl.daemon.protocol import Refused
 from coroctl.daemon.sockets import Sockets
 from coroctl.decision.messages import Answer, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from coroctl.daemon.callers import Actor
-    from coroctl.decision.messages import Request
+    from coroctl.daemon.outlook_subject import Seen
+    from coroctl.decision.messages import Edit, Request
 
 DEADLINE_S = 10.0
+NO_NODE = 99
 
 
 class Daemon:
@@ -30,12 +33,26 @@ class Daemon:
         self.journal = journal
         self.shown: dict[str, Any] = {"count": 0}
         self.asked: asyncio.Queue[tuple[Request, Actor]] = asyncio.Queue()
+        self.refused: list[tuple[str, Actor]] = []
+        self.forced: frozenset[str] = frozenset()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
-        self.sockets = Sockets(folder, lambda: self.shown, self._ask, journal, limits=limits)
+        self.sockets = Sockets(folder, lambda: self.shown, self, journal, limits=limits)
 
-    async def _ask(self, request: Request, actor: Actor) -> Answer:
+    async def preflight(self, edit: Edit, seen: Seen | None) -> dict[str, Any]:
+        if edit.node == NO_NODE:
+            raise Refused("argument", f"there is no node {NO_NODE}")
+        return {
+            "edit": [edit.verb.value, edit.node, edit.value],
+            "seen": seen is not None and [seen.term, *seen.identity],
+        }
+
+    def denied(self, verb: str, actor: Actor) -> None:
+        self.refused.append((verb, actor))
+
+    async def ask(self, request: Request, actor: Actor, forced: Collection[str]) -> Answer:
         self.asked.put_nowait((request, actor))
+        self.forced = frozenset(forced)
         await self.may_answer.wait()
         return Answer(request.id, Verdict.OK, "done")
 

@@ -1,0 +1,175 @@
+"""Where operators' changes are taken in: looked at, written down with who asks, passed to the core, and answered.
+
+Every change is judged anew when it is asked for, so that nobody gets round the preflight, and what was forced is on
+record. It decides nothing about the cluster: the holder does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from coroctl.daemon.authors import Author
+from coroctl.daemon.clock import now_us
+from coroctl.daemon.outlook import as_json, outlook, refusal
+from coroctl.daemon.outlook_subject import Seen
+from coroctl.daemon.prospect import Plan
+from coroctl.daemon.protocol import Refused
+from coroctl.daemon.rendering import Level
+from coroctl.decision.events import Asked
+from coroctl.decision.messages import Answer, Verb, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from coroctl.daemon.callers import Actor
+    from coroctl.daemon.facts import Facts
+    from coroctl.daemon.outlook import Outlook
+    from coroctl.daemon.outlook_subject import Probe
+    from coroctl.daemon.rendering import Row, Value
+    from coroctl.decision.events import Event
+    from coroctl.decision.messages import Edit, Request
+    from coroctl.decision.state import State
+    from coroctl.decision.values import Identity
+    from coroctl.model import NodeId
+
+FAILBACK = "failback"
+"""The check that the holder has to know of, too."""
+DENIED_EVERY_US = 1_000_000
+"""One user's refusals are written down once in this time: the log is for others, too."""
+OPERATORS_VERBS = frozenset({Verb.PRIORITY, Verb.PROMOTE, Verb.SUSPEND, Verb.RESUME})
+
+
+class Journal(Protocol):
+    """Where it is written down."""
+
+    def event(
+        self, level: Level, name: str, term: int = 0, /, *, actor: str | None, origin: str | None, **details: Value
+    ) -> Row:
+        """Never waits, never fails."""
+
+
+class Core(Protocol):
+    """The shell around the core."""
+
+    @property
+    def state(self) -> State | None:
+        """None before its first step."""
+
+    def tell(self, event: Event) -> None:
+        """On the loop."""
+
+
+class Back(NamedTuple):
+    """What stands behind the desk."""
+
+    name: str
+    """Of this node."""
+    core: Core
+    journal: Journal
+    facts: Callable[[], Facts]
+    probe: Callable[[NodeId], Awaitable[Probe]]
+    """Looks on a node what only that node can tell, in bounded time; never raises."""
+    answer_to: Callable[[str], asyncio.Future[Answer]]
+    """Becomes the answer to the request with that id."""
+
+
+class Desk:
+    """One node's; its methods are called on the loop."""
+
+    def __init__(self, back: Back) -> None:
+        self._back = back
+        self._denied: dict[int, int] = {}
+
+    async def preflight(self, edit: Edit, seen: Seen | None) -> dict[str, Any]:
+        """docs/control-sockets.md says what is in it. Refused for a node that is not in the list."""
+        return as_json(await self._look(edit, seen))
+
+    async def ask(self, request: Request, actor: Actor, forced: Collection[str]) -> Answer:
+        """The end of a change. `forced`: names of checks that the operator overrides."""
+        back, edit = self._back, request.edit
+        author = self._author(actor)
+        self._note(
+            Level.NOTICE,
+            "asked",
+            author,
+            request=request.id,
+            verb=edit.verb.value,
+            node=edit.node,
+            value=edit.value,
+            **({"forced": ",".join(sorted(forced))} if forced else {}),
+        )
+        waiting = back.answer_to(request.id)
+        why = await self._objection(request, forced)
+        # Known: asked before, and maybe while we looked. The core gives the same answer to both.
+        if why and not self._is_known(request.id):
+            answer = Answer(request.id, Verdict.REFUSED, why)
+            if not waiting.done():
+                waiting.set_result(answer)
+        else:
+            signed = edit._replace(actor=author.text)
+            back.core.tell(Asked(request._replace(edit=signed, despite_failback=FAILBACK in forced)))
+            answer = await asyncio.shield(waiting)
+        level = Level.NOTICE if answer.verdict is Verdict.OK else Level.WARNING
+        self._note(level, "answered", author, request=answer.id, verdict=answer.verdict.value, why=answer.why)
+        return answer
+
+    def denied(self, verb: str, actor: Actor) -> None:
+        """Somebody who may only look has tried to change something."""
+        now = now_us()
+        if now - self._denied.get(actor.uid, -DENIED_EVERY_US) >= DENIED_EVERY_US:
+            self._denied[actor.uid] = now
+            self._note(Level.WARNING, "denied", self._author(actor), verb=verb)
+
+    def changed(self, identity: Identity, author: Author) -> None:
+        """Another file is in place here."""
+        details: dict[str, Value] = {"what": author.what, "configuration": str(identity)}
+        if author.request:
+            details["request"] = author.request
+        self._note(Level.NOTICE, "changed", author, **details)
+
+    # Within
+
+    async def _look(self, edit: Edit, seen: Seen | None) -> Outlook:
+        """The probe first: what it is judged with is of the moment after it."""
+        state = self._state()
+        if state.files.settings.member(edit.node) is None:
+            raise Refused("argument", f"there is no node {edit.node} in the node list")
+        probe = await self._back.probe(edit.node)
+        state = self._state()
+        if state.files.settings.member(edit.node) is None:
+            raise Refused("argument", f"there is no node {edit.node} in the node list any more")
+        plan = Plan(edit.verb, edit.node, edit.value)
+        return outlook(state, now_us(), self._back.facts(), plan, probe, seen)
+
+    async def _objection(self, request: Request, forced: Collection[str]) -> str:
+        if request.edit.verb not in OPERATORS_VERBS:
+            return ""
+        try:
+            found = await self._look(request.edit, Seen(request.term, request.identity))
+        except Refused as refused:
+            return str(refused)
+        return refusal(found, forced)
+
+    def _is_known(self, request: str) -> bool:
+        """Whether the core has it already."""
+        business = self._state().business
+        return any(one.id == request for one in business.told) or any(one.id == request for one, _ in business.asked)
+
+    def _state(self) -> State:
+        state = self._back.core.state
+        assert state is not None
+        return state
+
+    def _author(self, actor: Actor) -> Author:
+        return Author(who=f"{actor} at {self._back.name}", origin=_claimed(actor))
+
+    def _note(self, level: Level, name: str, author: Author, **details: Value) -> None:
+        state = self._back.core.state
+        term = state.ballots.term if state is not None else 0
+        self._back.journal.event(level, name, term, actor=author.who or None, origin=author.origin or None, **details)
+
+
+def _claimed(actor: Actor) -> str:
+    user, origin = actor.claimed
+    return f"{user} from {origin}" if user and origin else user or origin

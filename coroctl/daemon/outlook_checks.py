@@ -1,0 +1,241 @@
+"""The checks of an outlook, a function each: what was looked at, whether it is well, and why not.
+
+A *safety* check is about what the change itself needs: the holder would refuse it, or it would be made on an old view,
+so nobody can force it. The others are about what it leads to, and an operator may know better. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coroctl.daemon.outlook_subject import Check, Verdict
+from coroctl.daemon.outlook_votes import margin, quorum_at_risk, spare_nodes, votes_told
+from coroctl.daemon.prospect import reason_of, surveyed_holder
+from coroctl.daemon.standing import why_not_master
+from coroctl.decision.eligible import quorate
+from coroctl.decision.messages import Verb
+from coroctl.decision.settings import SECOND
+from coroctl.decision.values import NOBODY, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from coroctl.daemon.outlook_subject import Subject
+
+VIEW, IDLE = "view", "idle"
+CURABLE = {
+    Verb.PROMOTE: frozenset({Reason.PRIO_ZERO}),
+    Verb.PRIORITY: frozenset({Reason.PRIO_ZERO}),
+    Verb.RESUME: frozenset({Reason.SUSPENDED}),
+}
+"""What the change itself does away with."""
+
+
+def all_of(subject: Subject) -> tuple[Check, ...]:
+    """Those that concern this change, in the order in which people read them."""
+    return tuple(check for find in CHECKS for check in find(subject))
+
+
+# Safety
+
+
+def _quorate(subject: Subject) -> Iterator[Check]:
+    yield _safe("quorate", votes_told(subject) if quorate(subject.turn) else "", "corosync is not quorate here")
+
+
+def _holder(subject: Subject) -> Iterator[Check]:
+    holder = surveyed_holder(subject.turn)
+    well = f"{subject.label(holder.node)} holds the lease and carries it out" if holder else ""
+    yield _safe("holder", well, "nobody holds the lease, so nobody can carry it out")
+
+
+def _current(subject: Subject) -> Iterator[Check]:
+    turn = subject.turn
+    own = turn.files.settings.identity
+    yield _safe(
+        "current",
+        f"version {own.version} is loaded here and on a majority" if turn.current == own else "",
+        f"version {own.version}, loaded here, is not the one that a majority has",
+    )
+
+
+def _members(subject: Subject) -> Iterator[Check]:
+    """Section 7: a member that cannot store a change makes it fail."""
+    turn = subject.turn
+    deaf = (turn.world.members & turn.files.lists[0].weights.keys()) - turn.heard.keys() - {turn.life.node}
+    stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
+    names = ", ".join(subject.label(node) for node in sorted(deaf - stopped))
+    yield _safe(
+        "members",
+        "" if names else "every member's corolistener is heard",
+        f"corolistener of {names} is not heard, and could not store the change",
+    )
+
+
+def _idle(subject: Subject) -> Iterator[Check]:
+    turn = subject.turn
+    change = turn.business.change
+    if change is not None and change.edit.node != NOBODY:
+        busy = f"another change is under way ({change.edit.verb.value} {subject.label(change.edit.node)})"
+    elif change is not None or any(news.proposal is not None for news in turn.heard.values()):
+        busy = "another change is under way"
+    elif turn.business.asked:
+        busy = "another request is under way"
+    elif len(turn.lists) > 1:
+        busy = "the last change of the node list has not reached a majority of both lists"
+    else:
+        busy = ""
+    yield _safe(IDLE, "" if busy else "no other change is under way", busy)
+
+
+def _view(subject: Subject) -> Iterator[Check]:
+    if subject.seen is None:
+        return
+    holder = surveyed_holder(subject.turn)
+    identity = subject.turn.files.settings.identity
+    moved = []
+    if holder is not None and holder.tenure.term != subject.seen.term:
+        moved.append(f"the term is {holder.tenure.term}, not {subject.seen.term}")
+    if identity != subject.seen.identity:
+        moved.append(f"the configuration is {identity}, not {subject.seen.identity}")
+    yield _safe(VIEW, "" if moved else "term and configuration are as you saw them", " and ".join(moved))
+
+
+# The node itself
+
+
+def _joined(subject: Subject) -> Iterator[Check]:
+    turn, node = subject.turn, subject.plan.node
+    if node in turn.world.members and not turn.world.gone_at:
+        yield Check("joined", Verdict.PASS, f"{subject.label(node)} is a member")
+    else:
+        later = "" if subject.plan.verb is Verb.PROMOTE else ": it takes effect when it is back"
+        yield Check("joined", _grave(subject), f"{subject.label(node)} is not a member{later}")
+
+
+def _eligible(subject: Subject) -> Iterator[Check]:
+    if subject.leaves:
+        return
+    turn, plan, name = subject.turn, subject.plan, subject.label(subject.plan.node)
+    if plan.node != turn.life.node and plan.node not in turn.heard:
+        silent = why_not_master(turn, subject.facts.past, plan.node, None)
+        yield Check("eligible", _grave(subject), f"{name}: {silent}")
+        return
+    reason = reason_of(turn, plan.node)
+    if reason is None or reason in CURABLE.get(plan.verb, ()):
+        yield Check("eligible", Verdict.PASS, f"{name} may be master")
+    else:
+        first = f" (first: coroctl resume {name})" if reason is Reason.SUSPENDED else ""
+        yield Check("eligible", _grave(subject), f"{name}: {reason.value}{first}")
+
+
+def _configuration(subject: Subject) -> Iterator[Check]:
+    turn, node = subject.turn, subject.plan.node
+    news = turn.heard.get(node)
+    if news is None and node != turn.life.node:
+        return
+    identity = news.identity if news is not None else turn.files.settings.identity
+    if identity == turn.current:
+        yield Check("configuration", Verdict.PASS, f"{subject.label(node)} has the current one")
+    else:
+        yield Check("configuration", _grave(subject), f"{subject.label(node)} has {identity}, not the current one")
+
+
+def _device(subject: Subject) -> Iterator[Check]:
+    turn, node, device = subject.turn, subject.plan.node, subject.facts.device
+    if not subject.facts.address or subject.leaves:
+        return
+    own, news = node == turn.life.node, turn.heard.get(node)
+    reason = reason_of(turn, node)
+    where = f"{device} of {subject.label(node)}" if own else f"the address's device of {subject.label(node)}"
+    if (own and not turn.world.carrier) or reason is Reason.UPLINK:
+        yield Check("device", _grave(subject), f"{where} is missing or has no carrier")
+    elif own or (news is not None and reason in (None, Reason.PING, Reason.PROMOTION_FAILED)):
+        yield Check("device", Verdict.PASS, f"{where} has carrier")
+    else:
+        yield Check("device", Verdict.WARN, f"{where}: not known, as another reason comes first")
+
+
+def _manager(subject: Subject) -> Iterator[Check]:
+    service, name = subject.facts.service, subject.label(subject.plan.node)
+    if not service or not subject.takes:
+        return
+    probe = subject.probe
+    if not probe.known:
+        yield Check("manager", Verdict.WARN, f"{service} on {name}: not known from here ({probe.why or 'not asked'})")
+    elif probe.manager:
+        yield Check("manager", Verdict.FAIL, f"{name}: {probe.manager}")
+    else:
+        yield Check("manager", Verdict.PASS, f"{service} is there on {name}")
+
+
+# What it leads to
+
+
+def _failback(subject: Subject) -> Iterator[Check]:
+    settings, plan = subject.turn.files.settings, subject.plan
+    if not settings.failback:
+        return
+    if plan.verb is Verb.PROMOTE:
+        text = f"failback is on: this makes {subject.label(plan.node)} the preferred master for good"
+        yield Check("failback", Verdict.FAIL, text)
+    elif subject.prospect.by_failback:
+        text = f"failback is on: the role moves {settings.failback_delay_us / SECOND:g} s after the change"
+        yield Check("failback", Verdict.WARN, text)
+
+
+def _successor(subject: Subject) -> Iterator[Check]:
+    if not subject.leaves:
+        return
+    name = subject.label(subject.plan.node)
+    if subject.prospect.eligible:
+        names = ", ".join(subject.label(node) for node in sorted(subject.prospect.eligible))
+        yield Check("successor", Verdict.PASS, f"may be master without {name}: {names}")
+    elif reason_of(subject.turn, subject.plan.node) is None and _is_here(subject):
+        yield Check("successor", Verdict.FAIL, f"{name} is the last node that may be master: nobody would serve")
+    else:
+        yield Check("successor", Verdict.WARN, "no node may be master, with or without this change")
+
+
+def _quorum(subject: Subject) -> Iterator[Check]:
+    if quorum_at_risk(subject):
+        name = subject.label(subject.plan.node)
+        yield Check("quorum", Verdict.FAIL, f"quorum is lost if {name} goes: {margin(subject)}")
+    else:
+        spare = spare_nodes(subject, without=subject.plan.node if subject.plan.verb is Verb.SUSPEND else NOBODY)
+        yield Check("quorum", Verdict.PASS if spare else Verdict.WARN, margin(subject))
+
+
+CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
+    _quorate,
+    _holder,
+    _current,
+    _members,
+    _idle,
+    _view,
+    _joined,
+    _eligible,
+    _configuration,
+    _device,
+    _manager,
+    _failback,
+    _successor,
+    _quorum,
+)
+
+
+# Within
+
+
+def _safe(name: str, well: str, wrong: str) -> Check:
+    return Check(name, Verdict.PASS if well else Verdict.FAIL, well or wrong, safety=True)
+
+
+def _grave(subject: Subject) -> Verdict:
+    """What bars the role is grave where the node is to take it now; else it only comes later."""
+    return Verdict.FAIL if subject.takes else Verdict.WARN
+
+
+def _is_here(subject: Subject) -> bool:
+    node = subject.plan.node
+    return node == subject.turn.life.node or node in subject.turn.heard

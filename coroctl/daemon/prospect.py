@@ -1,0 +1,139 @@
+"""Who would have the cluster address after an operator's change: the core's own order, applied to what is not yet so.
+
+Pure, from a turn whose peers have been surveyed. It foresees what the rules L10, L13 and the hand-over will do; it
+decides nothing, and what it cannot know from here (a reason that hides behind another one) it takes to be well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from coroctl.daemon.standing import holder_of
+from coroctl.decision import peers
+from coroctl.decision.messages import Verb
+from coroctl.decision.roles import BETTER_US
+from coroctl.decision.settings import SECOND
+from coroctl.decision.values import ONLY_COORDINATOR, Office, Reason, Standing, standing_of
+
+if TYPE_CHECKING:
+    from coroctl.daemon.standing import Holder
+    from coroctl.decision.peers import Rank
+    from coroctl.decision.state import Turn
+    from coroctl.model import NodeId
+
+
+class Plan(NamedTuple):
+    """What an operator wants."""
+
+    verb: Verb
+    node: NodeId
+    value: int = 0
+    """PRIORITY: the new one."""
+
+
+class Prospect(NamedTuple):
+    """Where the address goes. None: nobody."""
+
+    loses: NodeId | None
+    gains: NodeId | None
+    delay_s: float
+    """Until it begins to move, at least."""
+    by_failback: bool
+    """It moves only because failback is on."""
+    eligible: frozenset[NodeId]
+    """Who may be master afterwards."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether service is interrupted, or begins."""
+        return self.loses is not None or self.gains is not None
+
+
+def foresee(turn: Turn, plan: Plan) -> Prospect:
+    """What becomes of the address."""
+    ranks = {node: rank_after(turn, plan, node) for node in _candidates(turn)}
+    eligible = frozenset(node for node, rank in ranks.items() if rank[0] is Standing.MASTER)
+    best = max(eligible, key=lambda node: ranks[node], default=None)
+    present = master_of(turn)
+    if present is None:
+        return Prospect(None, best, 0, by_failback=False, eligible=eligible)
+    if present not in eligible:
+        return Prospect(present, best, 0, by_failback=False, eligible=eligible)
+    if best in (None, present):
+        return Prospect(None, None, 0, by_failback=False, eligible=eligible)
+    by_failback = turn.files.settings.failback and plan.verb is not Verb.PROMOTE
+    return Prospect(present, best, _patience(turn, by_failback=by_failback), by_failback, eligible)
+
+
+def master_of(turn: Turn) -> NodeId | None:
+    """Who has the address, or is on its way to it."""
+    holder = holder_of(turn)
+    if holder is None:
+        return None
+    return holder.node if holder.serving or standing_now(turn, holder.node) is Standing.MASTER else None
+
+
+def standing_now(turn: Turn, node: NodeId) -> Standing:
+    """What a node may be at present."""
+    return standing_of(reason_of(turn, node)) if _counts(turn, node) else Standing.NONE
+
+
+def reason_of(turn: Turn, node: NodeId) -> Reason | None:
+    """Why it is not eligible; of a holder only what concerns the address. A node that is not heard has none."""
+    if node == turn.life.node:
+        holding = turn.claim.office is Office.HOLDING and not turn.life.stopping
+        return turn.world.unfit if holding else turn.world.reason
+    news = turn.heard.get(node)
+    return news.reason if news is not None else None
+
+
+def rank_after(turn: Turn, plan: Plan, node: NodeId) -> Rank:
+    """A node's rank when the change is in force; the lowest for one that is not heard, or has not what is current."""
+    standing = standing_of(_reason_after(turn, plan, node)) if _counts(turn, node) else Standing.NONE
+    return (standing, prio_after(turn, plan, node), -node)
+
+
+def prio_after(turn: Turn, plan: Plan, node: NodeId) -> int:
+    """As the file will give it; a promotion is above all others."""
+    settings = turn.files.settings
+    member = settings.member(node)
+    if node == plan.node and plan.verb is Verb.PRIORITY:
+        return plan.value
+    if node == plan.node and plan.verb is Verb.PROMOTE:
+        return settings.largest() + 1
+    return member.prio if member is not None else 0
+
+
+def _reason_after(turn: Turn, plan: Plan, node: NodeId) -> Reason | None:
+    reason = reason_of(turn, node)
+    if node != plan.node or (reason is not None and reason not in ONLY_COORDINATOR):
+        return reason
+    member = turn.files.settings.member(node)
+    suspended = plan.verb is Verb.SUSPEND or (plan.verb is not Verb.RESUME and member is not None and member.suspended)
+    if suspended:
+        return Reason.SUSPENDED
+    if prio_after(turn, plan, node) == 0:
+        return Reason.PRIO_ZERO
+    return None if reason in (Reason.SUSPENDED, Reason.PRIO_ZERO) else reason
+
+
+def _candidates(turn: Turn) -> set[NodeId]:
+    return {turn.life.node, *turn.heard}
+
+
+def _counts(turn: Turn, node: NodeId) -> bool:
+    """A hand-over is only to a node that is heard, that corosync lists, and that has what is current here."""
+    if node == turn.life.node:
+        return True
+    news = turn.heard.get(node)
+    return news is not None and news.identity == turn.current and node in turn.world.members
+
+
+def _patience(turn: Turn, *, by_failback: bool) -> float:
+    settings = turn.files.settings
+    return (settings.failback_delay_us if by_failback else BETTER_US) / SECOND
+
+
+def surveyed_holder(turn: Turn) -> Holder | None:
+    """Who would carry the change out."""
+    return holder_of(turn) if peers.hears_majority(turn) else None
