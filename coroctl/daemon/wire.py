@@ -56,6 +56,8 @@ ID_MAX = 256
 """Bytes of a request's id."""
 ACTOR_MAX = 2048
 """Bytes of a request's actor."""
+TEXT_MAX = 2048
+"""Bytes of an edit's text: a name and eight addresses."""
 WHY_MAX = 4096
 """Bytes of an answer's reason. A longer one is cut when it is sent."""
 
@@ -90,7 +92,16 @@ REASON = Choice(
     Reason.PING,
     Reason.PROMOTION_FAILED,
 )
-VERB = Choice(Verb.PRIORITY, Verb.PROMOTE, Verb.SUSPEND, Verb.RESUME, Verb.NODE_ADD, Verb.NODE_REMOVE)
+VERB = Choice(
+    Verb.PRIORITY,
+    Verb.PROMOTE,
+    Verb.SUSPEND,
+    Verb.RESUME,
+    Verb.NODE_ADD,
+    Verb.NODE_REMOVE,
+    Verb.RESTORE,
+    Verb.ADOPT,
+)
 VERDICT = Choice(Verdict.OK, Verdict.REFUSED, Verdict.UNKNOWN)
 
 TENURE = Numbers(Tenure, term=COUNT, node=NODE, boot=COUNT, nonce=COUNT)
@@ -154,7 +165,9 @@ HEARTBEAT = Record(Heartbeat, sender=NODE, incarnation=COUNT, sequence=COUNT, ec
 ADDRESSED: Record[tuple[Tenure, int]] = Record(tuple, tenure=TENURE, incarnation=COUNT)
 SEEN = Record(Identity, version=VERSION, digest=Text(ID_MAX))
 """The identity in a request: whatever its sender was told by whoever asks, who may be wrong."""
-EDIT = Record(Edit, verb=VERB, node=ANYBODY, value=VALUE, request=Text(ID_MAX), actor=Text(ACTOR_MAX))
+EDIT = Record(
+    Edit, verb=VERB, node=ANYBODY, value=VALUE, request=Text(ID_MAX), actor=Text(ACTOR_MAX), text=Text(TEXT_MAX)
+)
 REQUEST = Record(
     Request,
     id=Text(ID_MAX),

@@ -158,6 +158,8 @@ class FetchFile(NamedTuple):
     number: int
     identity: Identity
     source: NodeId
+    adopted: bool = False
+    """An operator wants it, whatever file this node has."""
 
 
 class StageFile(NamedTuple):

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.decision import peers
+from coroctl.decision import peers, requests
 from coroctl.decision.actions import Alarm, EditFile, Event
 from coroctl.decision.log import alarm, log, over
 from coroctl.decision.messages import Answer, Edit, Verb, Verdict
-from coroctl.decision.requests import answer
 from coroctl.decision.settings import SECOND, Voters
 from coroctl.decision.state import Change
 from coroctl.decision.values import NOBODY, Ballot, Identity, Proposal, Staged, Tenure
@@ -110,6 +109,9 @@ def edited(turn: Turn, number: int, identity: Identity, settings: Settings) -> N
         return
     proposal = Proposal(next_ballot(turn, tenure), own, identity, turn.life.node, committed=False)
     voters = Voters.of(settings.voters(), majority=turn.life.rules.majority)
+    if len(voters.weights.keys() ^ turn.files.lists[0].weights.keys()) > 1:
+        conclude(turn, change, Verdict.REFUSED, "more than one node would be added or removed: one node a change")
+        return
     turn.business = turn.business._replace(change=change._replace(proposal=proposal, voters=voters, since=turn.now))
     turn.files = turn.files._replace(fetched=identity)
     log(turn, Event.PROPOSED, identity)
@@ -219,7 +221,7 @@ def conclude(turn: Turn, change: Change, verdict: Verdict, why: str) -> None:
     if change.adopted:
         return
     if change.edit.request:
-        answer(turn, change.origin, Answer(change.edit.request, verdict, why))
+        requests.answer(turn, change.origin, Answer(change.edit.request, verdict, why))
     elif verdict is not Verdict.OK:
         turn.business = turn.business._replace(raise_at=turn.now + RAISE_AGAIN_US)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from coroctl.decision import (
+    adoption,
     changes,
     disk,
     eligible,
@@ -51,6 +52,7 @@ from coroctl.decision.events import (
     Uplink,
 )
 from coroctl.decision.log import alarm
+from coroctl.decision.messages import Verb
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import Settings, Voters
 from coroctl.decision.state import Ballots, Claim, Disk, Duty, Files, Life, State, Turn, World
@@ -77,6 +79,7 @@ def conclude(turn: Turn) -> tuple[State, list[Action]]:
     eligible.judge(turn)
     roles.act(turn)
     eligible.tell_role(turn)
+    adoption.follow(turn)
     files.follow(turn)
     steps.retry_clean(turn)
     disk.flush(turn)
@@ -119,6 +122,7 @@ def absorb(turn: Turn, event: events.Event) -> None:  # noqa: C901  (one line an
             promotion.gate_gone(turn)
         case ConfigurationLoaded(settings):
             files.loaded(turn, settings)
+            adoption.loaded(turn)
         case FileEdited(number, identity, settings):
             changes.edited(turn, number, identity, settings)
         case FileFetched(number, identity):
@@ -126,11 +130,13 @@ def absorb(turn: Turn, event: events.Event) -> None:  # noqa: C901  (one line an
         case FileStaged(number, staged):
             files.staged(turn, number, staged)
         case FileFailed(number, why):
+            adoption.failed(turn, number, why)
             files.failed(turn, number)
             changes.edit_failed(turn, number, why)
         case Asked(request):
             peers.survey(turn)
-            requests.asked(turn, request)
+            ask = adoption.asked if request.edit.verb is Verb.ADOPT else requests.asked
+            ask(turn, request)
         case Relayed(_, request):
             peers.survey(turn)
             requests.relayed(turn, request)

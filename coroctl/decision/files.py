@@ -14,6 +14,7 @@ from coroctl.decision import peers
 from coroctl.decision.actions import Alarm, Event, FetchFile, LoadFile, StageFile
 from coroctl.decision.log import alarm, log, over
 from coroctl.decision.settings import Voters
+from coroctl.decision.state import Trouble
 from coroctl.decision.values import Office, Proposal, Staged
 from coroctl.decision.voter import floor
 
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
 
 RETRY_US = 500_000
+MOST_RETRY_US = 16 * RETRY_US
+"""Between two attempts to load a file that corosync does not take: each disturbs every node's corosync."""
 
 
 def loaded(turn: Turn, settings: Settings) -> None:
     """corosync has loaded a file. The same number with other content is refused; a new voter list counts beside."""
     files = turn.files
     old = files.settings.identity
-    if settings.identity.version == old.version and settings.identity != old:
+    if settings.identity.version == old.version and settings.identity not in (old, files.loading):
         turn.files = files._replace(conflict=settings.identity, loading=None, number=0)
         alarm(turn, Alarm.CONFLICT, str(settings.identity))
         return
@@ -42,7 +45,9 @@ def loaded(turn: Turn, settings: Settings) -> None:
         if len(voters.weights.keys() ^ files.lists[0].weights.keys()) > 1:
             alarm(turn, Alarm.TOO_MANY_CHANGES)
         log(turn, Event.BOTH_LISTS, settings.identity)
-    turn.files = files._replace(settings=settings, lists=lists, conflict=None, loading=None, number=0, fetched=None)
+    turn.files = files._replace(
+        settings=settings, lists=lists, conflict=None, loading=None, number=0, fetched=None, trouble=None
+    )
     keep_lists(turn)
     if settings.identity != old:
         log(turn, Event.CONFIGURATION, settings.identity)
@@ -101,8 +106,7 @@ def load_committed(turn: Turn) -> bool:
         return False
     identity = staged.identity
     if any(news.identity == identity for news in turn.heard.values()) or committed(turn, identity):
-        load(turn, identity)
-        return True
+        return load(turn, identity)
     return False
 
 
@@ -154,23 +158,33 @@ def fetch(turn: Turn, number: int, identity: Identity, source: NodeId) -> None:
     turn.do(FetchFile(number, identity, source))
 
 
-def load(turn: Turn, identity: Identity) -> None:
-    """Rename and reload."""
+def load(turn: Turn, identity: Identity) -> bool:
+    """Rename and reload; False: it has failed, and is not tried again yet."""
+    trouble = turn.files.trouble
+    if trouble is not None and trouble.identity == identity and turn.now < trouble.until:
+        turn.wake_at(trouble.until)
+        return False
     number = turn.number()
     turn.files = turn.files._replace(number=number, since=turn.now, loading=identity)
     turn.do(LoadFile(number, identity))
+    return True
 
 
 def catch_up(turn: Turn) -> None:
-    """A stale node fetches the current file and loads it. A higher number than the majority's is only an alarm."""
+    """A stale node fetches the current file and loads it.
+
+    A number not below the majority's is only an alarm: somebody must look first (adoption.py).
+    """
     own, target = turn.files.settings.identity, turn.current
     if target is None or target == own:
         over(turn, Alarm.MINORITY)
+        if turn.files.conflict is None:
+            over(turn, Alarm.CONFLICT)
         return
-    if target.version < own.version:
+    if target.version <= own.version:
         # Ordinary for a moment while a change is being loaded, by the holder and its members.
         if turn.business.change is None and not any(news.proposal for news in turn.heard.values()):
-            alarm(turn, Alarm.MINORITY, str(own))
+            alarm(turn, Alarm.CONFLICT if target.version == own.version else Alarm.MINORITY, str(own))
         return
     if turn.files.fetched == target:
         load(turn, target)
@@ -194,12 +208,20 @@ def staged(turn: Turn, number: int, what: Staged) -> None:
 
 
 def failed(turn: Turn, number: int) -> None:
-    """Try again in a while, if it is still wanted by then."""
-    if number == turn.files.number:
-        turn.files = turn.files._replace(
-            number=0,
-            fetching=None,
-            staging=None,
-            loading=None,
-            retry_at=turn.now + RETRY_US,
-        )
+    """Try again in a while, if it is still wanted by then; to load, later and later."""
+    files = turn.files
+    if number != files.number:
+        return
+    if files.loading is not None:
+        turn.files = files._replace(trouble=worse(files.trouble, files.loading, turn.now))
+    else:
+        turn.files = files._replace(retry_at=turn.now + RETRY_US)
+    turn.files = turn.files._replace(number=0, fetching=None, staging=None, loading=None)
+
+
+def worse(trouble: Trouble | None, identity: Identity, now: int) -> Trouble:
+    """One more attempt to load that file has failed."""
+    wait_us = RETRY_US
+    if trouble is not None and trouble.identity == identity:
+        wait_us = min(2 * trouble.wait_us, MOST_RETRY_US)
+    return Trouble(identity, wait_us, now + wait_us)

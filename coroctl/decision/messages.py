@@ -19,6 +19,10 @@ class Verb(Enum):
     RESUME = "resume"
     NODE_ADD = "node add"
     NODE_REMOVE = "node remove"
+    RESTORE = "restore"
+    """A former file becomes the next version."""
+    ADOPT = "adopt"
+    """The node that is asked takes the cluster's file, whatever it has itself. Nobody else is concerned."""
 
 
 class Edit(NamedTuple):
@@ -30,6 +34,8 @@ class Edit(NamedTuple):
     request: str = ""
     actor: str = ""
     """Who wants it, in words of the daemon that accepted it. Plain data: nothing is decided by it."""
+    text: str = ""
+    """NODE_ADD: name and addresses of the links, parted by spaces. RESTORE: sha256 of the former file. Plain data."""
 
 
 class Request(NamedTuple):

@@ -123,7 +123,7 @@ def objection(turn: Turn, request: Request) -> str:
     if tenure is None or request.term != tenure.term or request.identity != settings.identity:
         return f"{MOVED_ON}: the term or the configuration is another one"
     known = settings.member(request.edit.node) is not None
-    if known is (request.edit.verb is Verb.NODE_ADD):
+    if request.edit.verb is not Verb.RESTORE and known is (request.edit.verb is Verb.NODE_ADD):
         return "that node is in the list" if known else "no such node"
     if request.edit.verb is Verb.PROMOTE and settings.failback and not request.despite_failback:
         return "failback is on: a promotion makes that node the preferred one for good"

@@ -188,6 +188,23 @@ class Duty(NamedTuple):
     """After the planned demotion the tenure is given up (else kept as coordinator)."""
 
 
+class Adoption(NamedTuple):
+    """An operator has this node take a file over its own (adoption.py)."""
+
+    request: str
+    identity: Identity
+    source: NodeId
+
+
+class Trouble(NamedTuple):
+    """A file that could not be loaded."""
+
+    identity: Identity
+    wait_us: int
+    until: int
+    """Not tried again before: `wait_us` after the last attempt."""
+
+
 class Files(NamedTuple):
     """The loaded configuration, and what is staged beside it."""
 
@@ -204,6 +221,8 @@ class Files(NamedTuple):
     loading: Identity | None = None
     conflict: Identity | None = None
     retry_at: int = 0
+    trouble: Trouble | None = None
+    adopting: Adoption | None = None
 
 
 class Change(NamedTuple):
