@@ -9,6 +9,7 @@ from __future__ import annotations
 import compileall
 import os
 import shutil
+import stat
 import sys
 import uuid
 from pathlib import Path
@@ -69,8 +70,8 @@ ExecStart={python} -IS {program}
 """
 _MANAGERS_PROGRAM = "/etc/coroctl-lab/vmmgr.py"
 
-_RESTART = "etc/systemd/system/corosync.service.d/50-corolistener.conf"
-"""Of that name there, a link to /dev/null takes the place of the installed one."""
+_RESTART = "lib/systemd/system/corosync.service.d"
+"""Where, below /usr/local, corosync is told to start again when it has died."""
 
 _JOURNALD = """\
 [Journal]
@@ -123,15 +124,10 @@ def write(plan: Plan, node: NodePlan, conf: bytes, *, key: bytes | None = None) 
     _write(upper / "etc/systemd/journald.conf.d/coroctl-lab.conf", _JOURNALD)
     _write(upper / "etc/systemd/system/coroctl-lab.target", _TARGET)
     _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
-    unit = _MANAGER.format(python=installation.python(), program=_MANAGERS_PROGRAM)
-    _write(upper / "etc/systemd/system" / vmmgr.UNIT, unit)
-    (upper / _MANAGERS_PROGRAM[1:]).parent.mkdir()
-    shutil.copy(vmmgr.__file__, upper / _MANAGERS_PROGRAM[1:])
     if key is not None:
         _enable(upper, key)
-    else:
-        (upper / _RESTART).parent.mkdir(parents=True)
-        (upper / _RESTART).symlink_to("/dev/null")
+    elif layers(plan):
+        _hide(plan.node_folder(node) / "usr/local/upper" / _RESTART)
     for layer in layers(plan):
         if (layer / "etc").is_dir():
             shutil.copytree(layer / "etc", upper / "etc", dirs_exist_ok=True)
@@ -139,8 +135,19 @@ def write(plan: Plan, node: NodePlan, conf: bytes, *, key: bytes | None = None) 
         _write_programs(upper)
 
 
+def _hide(path: Path) -> None:
+    """What lies below in an overlay is not seen where the upper layer has this device."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mknod(path, stat.S_IFCHR, os.makedev(0, 0))
+
+
 def _enable(upper: Path, key: bytes) -> None:
-    """As `systemctl enable corolistener` would, for the target that a lab's node boots into."""
+    """As `systemctl enable corolistener` would, for the target that a lab's node boots into; and a manager for it."""
+    program = upper / _MANAGERS_PROGRAM[1:]
+    program.parent.mkdir()
+    shutil.copy(vmmgr.__file__, program)
+    unit = _MANAGER.format(python=installation.python(), program=_MANAGERS_PROGRAM)
+    _write(upper / "etc/systemd/system" / vmmgr.UNIT, unit)
     file = upper / "etc/corolistener/authkey"
     file.write_bytes(key)
     file.chmod(0o600)

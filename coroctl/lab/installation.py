@@ -5,7 +5,7 @@ wrote are the layers of the nodes' disks. The packages that coroctl needs are a 
 source costs no download and few seconds. Where coroctl itself has been installed there is nothing to do: the nodes
 see this machine's folders.
 
-``python -m coroctl.lab.installation SOURCE WHEELS LAYER [LOWER]`` does the work inside the namespace.
+``python -m coroctl.lab.installation SOURCE WHEELS PLACE LAYER [LOWER]`` does the work inside the namespace.
 """
 
 from __future__ import annotations
@@ -73,12 +73,15 @@ def hold(layer: Path) -> int:
 
 
 def _make(source: Path, layer: Path, lower: Path | None) -> None:
-    with tempfile.TemporaryDirectory(prefix="coroctl-lab-") as wheels:
+    with tempfile.TemporaryDirectory(prefix="coroctl-lab-") as scratch:
+        wheels, place = Path(scratch) / "wheels", Path(scratch) / "place"
+        wheels.mkdir()
+        place.mkdir()
         draft = layer.with_name(f".{layer.name}")
         shutil.rmtree(draft, ignore_errors=True)
         if lower is not None:
-            _build_wheel(source, Path(wheels))
-        words = [str(source), wheels if any(Path(wheels).iterdir()) else "", str(draft)]
+            _build_wheel(source, wheels)
+        words = [str(source), str(wheels) if any(wheels.iterdir()) else "", str(place), str(draft)]
         run(
             [
                 *("unshare", "--mount", "--propagation", "private"),
@@ -98,24 +101,24 @@ def _build_wheel(source: Path, folder: Path) -> None:
         run(["sh", "-c", command, "sh", str(source), sys.executable, str(folder)], timeout_s=_INSTALL_S)
 
 
-def install(source: Path, wheels: str, layer: Path, lower: Path | None) -> None:
-    """Run scripts/install, and keep what it wrote in ``layer``. Only in a mount namespace of one's own."""
-    with tempfile.TemporaryDirectory(prefix="coroctl-lab-") as place:
-        run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", place])
-        for folder in _WRITTEN:
-            below = [str(lower / folder)] if lower and (lower / folder).is_dir() else []
-            mount_overlay(Path(place) / folder, (*below, f"/{folder}"), Path(f"/{folder}"))
-        # The installer must not find, and tell, a running systemd.
-        run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run/systemd"])
-        environment = {"PYTHON": str(python()), "PREFIX": str(Path(PYTHON).parent.parent), "WHEELS": wheels}
-        words = [f"{name}={value}" for name, value in environment.items()]
-        run(["env", *words, str(source / "scripts/install"), "install"], timeout_s=_INSTALL_S)
-        for folder in FOLDERS:
-            (layer / folder).parent.mkdir(parents=True, exist_ok=True)
-            run(["cp", "-a", str(Path(place) / folder / "upper"), str(layer / folder)])
-        (layer / "etc/logrotate.d").mkdir(parents=True)
-        shutil.copy(_LOGROTATE, layer / _LOGROTATE[1:])
-        run(["umount", "--lazy", place])
+def install(source: Path, wheels: str, place: Path, layer: Path, lower: Path | None) -> None:
+    """Run scripts/install, and keep what it wrote in ``layer``. Only in a mount namespace of one's own: it covers
+    folders of this machine, and ``place`` for their upper layers, with mounts that end with the namespace.
+    """
+    run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(place)])
+    for folder in _WRITTEN:
+        below = [str(lower / folder)] if lower and (lower / folder).is_dir() else []
+        mount_overlay(place / folder, (*below, f"/{folder}"), Path(f"/{folder}"))
+    # The installer must not find, and tell, a running systemd.
+    run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run/systemd"])
+    environment = {"PYTHON": str(python()), "PREFIX": str(Path(PYTHON).parent.parent), "WHEELS": wheels}
+    words = [f"{name}={value}" for name, value in environment.items()]
+    run(["env", *words, str(source / "scripts/install"), "install"], timeout_s=_INSTALL_S)
+    for folder in FOLDERS:
+        (layer / folder).parent.mkdir(parents=True, exist_ok=True)
+        run(["cp", "-a", str(place / folder / "upper"), str(layer / folder)])
+    (layer / "etc/logrotate.d").mkdir(parents=True)
+    shutil.copy(_LOGROTATE, layer / _LOGROTATE[1:])
 
 
 def mount_overlay(folder: Path, lower: tuple[str, ...], target: Path) -> None:
@@ -187,4 +190,5 @@ def _locked() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    install(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+    _lower = Path(sys.argv[5]) if len(sys.argv) > 5 else None
+    install(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), _lower)
