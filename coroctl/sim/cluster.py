@@ -25,6 +25,7 @@ from coroctl.model import NodeId, Role
 from coroctl.sim.checker import Checker
 from coroctl.sim.clock import MS, SECOND, Clock, Timeline
 from coroctl.sim.corosync import Corosync, Mode
+from coroctl.sim.files import File, edited
 from coroctl.sim.machine import Machine
 from coroctl.sim.network import Network
 
@@ -32,19 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.decision.actions import EditFile, FetchFile, LoadFile, Log, Warn
+    from coroctl.decision.events import Event
     from coroctl.decision.values import News
 
-CEILING = 1_000_000
 RELOAD_US = 24 * MS
 EDIT_US = 17 * MS
 PULL_US = 3 * MS
-
-
-class File(NamedTuple):
-    """A corosync.conf: what it says, and which requests' edits it contains."""
-
-    settings: Settings
-    requests: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -114,6 +108,8 @@ class Cluster:
         self.made = 0
         self.speaking: set[NodeId] = set()
         self.machines: dict[NodeId, Machine] = {}
+        self.clones: list[Machine] = []
+        """Second machines with the id of another one."""
         for member in members:
             self.machines[member.node] = Machine(self, member.node, self.any_clock(), first)
         self.corosync = Corosync(self)
@@ -145,6 +141,8 @@ class Cluster:
     def repair(self) -> None:
         """Nothing is broken any more: what is off is on, what is stopped runs, everybody hears everybody."""
         self.network.heal()
+        for clone in self.clones:
+            clone.power_off()
         self.corosync.mode = Mode.HONEST
         self.corosync.frozen.clear()
         self.corosync.down.clear()
@@ -168,6 +166,23 @@ class Cluster:
                 return False
             self.run(MS)
         return True
+
+    # Datagrams
+
+    def everywhere(self) -> list[Machine]:
+        """All machines, also those that have another one's id."""
+        return [*self.machines.values(), *self.clones]
+
+    def post(self, source: Machine, node: NodeId, event: Event) -> None:
+        """A datagram to a node. Where two machines have its id, it reaches the one or the other."""
+        target = self.machines.get(node)
+        if target is None:
+            return
+        if self.clones:
+            others = [one for one in self.clones if one.node == node and one.powered]
+            reached = [one for one in (target, *others) if self.network.passes(source.place, one.place)]
+            target = self.sweeps.choice(reached or [target])
+        self.network.send(source.place, target.place, target.deliver, event)
 
     # What there is to see
 
@@ -206,19 +221,19 @@ class Cluster:
         if self.keep_events:
             took = f" ({action.took_us / 1000:.0f} ms)" if action.took_us else ""
             detail = "" if action.detail is None else f" {words(action.detail)}"
-            self.note(machine.node, f"{action.event.value}{detail}{took}")
+            machine.note(f"{action.event.value}{detail}{took}")
 
     def warned(self, machine: Machine, action: Warn) -> None:
         """An alarm of a daemon."""
-        self.note(machine.node, f"ALARM {action.alarm.value}{f': {action.detail}' if action.detail else ''}")
+        machine.note(f"ALARM {action.alarm.value}{f': {action.detail}' if action.detail else ''}")
 
     def speech(self, machine: Machine) -> None:
         """Address, element or gate have changed somewhere: look who speaks."""
         self.checker.speaks(machine)
         speaks = machine.powered and machine.kernel.speaks(self.timeline.now)
-        if speaks != (machine.node in self.speaking):
-            (self.speaking.add if speaks else self.speaking.discard)(machine.node)
-            self.note(machine.node, "the address answers" if speaks else "the address is silent")
+        if speaks != (machine.place in self.speaking):
+            (self.speaking.add if speaks else self.speaking.discard)(machine.place)
+            machine.note("the address answers" if speaks else "the address is silent")
 
     # Operators
 
@@ -242,7 +257,7 @@ class Cluster:
         """An operator reads it."""
         self.checker.answered(answer)
         why = f": {answer.why}" if answer.why else ""
-        self.note(machine.node, f"answered {answer.id} {answer.verdict.value}{why}")
+        machine.note(f"answered {answer.id} {answer.verdict.value}{why}")
 
     # Files
 
@@ -342,35 +357,6 @@ def view_of(machine: Machine) -> NodeView:
         machine.powered and machine.kernel.speaks(now),
         machine.manager,
     )
-
-
-def edited(settings: Settings, edit: Edit) -> Settings | None:
-    """The values after an edit; None if it makes no sense."""
-    members = settings.members
-    row = settings.member(edit.node)
-    if edit.verb is Verb.NODE_ADD:
-        return settings._replace(members=(*members, Member(edit.node, edit.value))) if row is None else None
-    if row is None:
-        return None
-    if edit.verb is Verb.NODE_REMOVE:
-        rest = tuple(one for one in members if one.node != edit.node)
-        return settings._replace(members=rest) if rest else None
-    match edit.verb:
-        case Verb.PRIORITY | Verb.PROMOTE:
-            changed = row._replace(prio=edit.value)
-        case Verb.SUSPEND | Verb.RESUME:
-            changed = row._replace(suspended=edit.verb is Verb.SUSPEND)
-        case Verb.RESTORE | Verb.ADOPT:
-            return None
-    members = tuple(changed if one.node == edit.node else one for one in members)
-    return settings._replace(members=renumbered(members) if changed.prio > CEILING else members)
-
-
-def renumbered(members: tuple[Member, ...]) -> tuple[Member, ...]:
-    """At the ceiling all become 10, 20, 30 ... in their order; 0 stays 0."""
-    order = sorted((one for one in members if one.prio), key=lambda one: (one.prio, -one.node))
-    new = {one.node: 10 * (place + 1) for place, one in enumerate(order)}
-    return tuple(one._replace(prio=new.get(one.node, 0)) for one in members)
 
 
 def words(detail: object) -> str:

@@ -73,7 +73,9 @@ class Corosync:
         if view is not None and node not in self.frozen and node not in self.down:
             members = " ".join(str(member) for member in sorted(view.members))
             self.cluster.note(node, f"corosync: {members}, {'' if view.quorate else 'not '}quorate")
-            self.cluster.machines[node].deliver(Membership(view.members, view.quorate))
+            for machine in self.cluster.everywhere():
+                if machine.node == node:
+                    machine.deliver(Membership(view.members, view.quorate))
 
     def view(self, node: NodeId) -> View:
         """The largest set of nodes around this one that all hear each other, and whether it is a majority."""

@@ -12,6 +12,7 @@ from coroctl.model import NodeId
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.corosync import Mode
 from coroctl.sim.kinds import Fault, Kind, Trap
+from coroctl.sim.machine import CLONES, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,20 @@ def state_old(cluster: Cluster, fault: Fault) -> None:
         disk.record = disk.former[0]
 
 
+def clone(cluster: Cluster, fault: Fault) -> None:
+    """A second machine starts on a copy of the node's disk, as it is or ("old") as it was; it is off again later."""
+    original = cluster.machines[NodeId(fault.node)]
+    copy = Machine(cluster, original.node, cluster.any_clock(), original.loaded, clone=True)
+    copy.boots = CLONES
+    former = original.disk.former
+    copy.disk.record = former[0] if former and "old" in fault.extra else original.disk.record
+    copy.disk.staged = original.disk.staged
+    cluster.clones.append(copy)
+    copy.start()
+    if fault.us:
+        later(cluster, fault, copy.power_off)
+
+
 def stop(cluster: Cluster, fault: Fault) -> None:
     """systemctl stop; start later."""
     machine = cluster.machines[NodeId(fault.node)]
@@ -172,7 +187,7 @@ def split(cluster: Cluster, fault: Fault) -> None:
         else:
             parts[-1].append(int(word))
     named = {node for part in parts for node in part}
-    parts.append([node for node in cluster.machines if node not in named])
+    parts.append([one.place for one in cluster.everywhere() if one.place not in named])
     pairs = [
         (NodeId(one), NodeId(other))
         for part in parts
@@ -344,6 +359,7 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.FREEZE_ALL_WITHIN: within,
     Kind.STATE_LOST: state_lost,
     Kind.STATE_OLD: state_old,
+    Kind.CLONE: clone,
     Kind.ISOLATE: isolate,
     Kind.CUT: cut,
     Kind.ONE_WAY: one_way,

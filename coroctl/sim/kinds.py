@@ -31,6 +31,7 @@ class Kind(Enum):
     FREEZE_ALL_WITHIN = "freeze-all-within"
     STATE_LOST = "state-lost"
     STATE_OLD = "state-old"
+    CLONE = "clone"
     ISOLATE = "isolate"
     CUT = "cut"
     ONE_WAY = "one-way"

@@ -8,55 +8,40 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from coroctl.decision.actions import (
-    CommitDeadMan,
-    Do,
-    EditFile,
-    FetchFile,
-    LoadFile,
-    Log,
-    Relay,
-    Reply,
-    Send,
-    SetTicket,
-    StageFile,
-    Store,
-    Wake,
-    Warn,
-    WriteRun,
-)
+from coroctl.decision.actions import Do
 from coroctl.decision.core import Start, boot, step
-from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, Heard, Input, Relayed, Tick, Ticketed
+from coroctl.decision.events import Heard, Input
 from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
-from coroctl.model import Role
+from coroctl.model import NodeId, Role
 from coroctl.sim.clock import SECOND, Clock
+from coroctl.sim.effects import PERFORM
 from coroctl.sim.kernel import Kernel
 from coroctl.sim.kinds import Trap
 from coroctl.sim.services import Disk, Services
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from coroctl.decision.actions import Action
     from coroctl.decision.events import Event
     from coroctl.decision.state import State
-    from coroctl.decision.values import Heartbeat, Identity, Office, Run
-    from coroctl.model import NodeId
+    from coroctl.decision.values import Identity, Office, Run
     from coroctl.sim.cluster import Cluster
 
-NETLINK_US = 200
+CLONES = 100
+"""A clone of node 3 is at place 103 of the network."""
 SOCKET_BUFFER = 400
 
 
 class Machine:
     """A node."""
 
-    def __init__(self, cluster: Cluster, node: NodeId, clock: Clock, loaded: Identity) -> None:
+    def __init__(self, cluster: Cluster, node: NodeId, clock: Clock, loaded: Identity, *, clone: bool = False) -> None:
         self.cluster = cluster
         self.node = node
+        self.place = NodeId(node + CLONES) if clone else node
+        """In the network. A second machine with the same id is elsewhere."""
         self.clock = clock
         self.boots = 1
         self.powered = True
@@ -93,6 +78,10 @@ class Machine:
     def office(self) -> Office | None:
         """Of a living daemon."""
         return self.state.claim.office if self.state is not None else None
+
+    def note(self, text: str) -> None:
+        """Something has happened here."""
+        self.cluster.note(self.node, text if self.place == self.node else f"(clone) {text}")
 
     def new_kernel(self) -> Kernel:
         """Of another boot."""
@@ -145,7 +134,7 @@ class Machine:
 
     def exit(self) -> None:
         """The daemon has ended cleanly. It is not started again by itself."""
-        self.cluster.note(self.node, "the daemon has ended")
+        self.note("the daemon has ended")
         self.kill()
 
     def freeze(self, us: int) -> None:
@@ -268,7 +257,7 @@ class Machine:
             return False
         trap, self.trap = self.trap, None
         done = "killed" if trap is Trap.KILL else "frozen"
-        self.cluster.note(self.node, f"{done} before {brief(action)}")
+        self.note(f"{done} before {brief(action)}")
         if trap is Trap.FREEZE:
             self.freeze(self.trap_us)
         elif trap is Trap.FREEZE_ALL:
@@ -281,118 +270,6 @@ class Machine:
     def expired(self, before: int) -> bool:
         """Rule 2 of actions.py: the clock is checked before every action."""
         return bool(before) and self.clock.read(self.cluster.timeline.now) >= before
-
-    # Effects
-
-    def send(self, action: Send) -> None:
-        """To every configured node."""
-        heartbeat = action.heartbeat
-        cluster = self.cluster
-        for node, machine in cluster.machines.items():
-            if node != self.node:
-                cluster.network.send(self.node, node, machine.hear, heartbeat)
-
-    def hear(self, heartbeat: Heartbeat) -> None:
-        """A datagram has arrived."""
-        self.deliver(Heard(heartbeat))
-
-    def set_wake(self, action: Wake) -> None:
-        """One timer."""
-        if action.at == self.wake:
-            return
-        self.wake = action.at
-        if action.at < 1 << 61:
-            self.cluster.timeline.at(self.clock.true(action.at), self.ring, action.at, self.life)
-
-    def ring(self, at: int, life: int) -> None:
-        """Unless it was set anew meanwhile."""
-        if at == self.wake and life == self.life:
-            self.wake = 0
-            self.deliver(Tick())
-
-    def write_run(self, action: WriteRun) -> None:
-        """tmpfs; the guard follows."""
-        self.run = action.run
-        self.services.guard(action.run.guard_until)
-
-    def ticket(self, action: SetTicket) -> None:
-        """Into the kernel, and the answer back."""
-        if self.expired(action.before):
-            return
-        self.kernel.set_ticket(action.ticket)
-        self.later(NETLINK_US, Ticketed(action.ticket))
-
-    def commit(self, action: CommitDeadMan) -> None:
-        """One transaction. Without the ticket (mutation) the clock is not checked either: that is what it is for."""
-        done = self.kernel.commit(action.ticket, action.remaining_us, checked=action.checked)
-        self.later(NETLINK_US, DeadManCommitted(action.ticket) if done else DeadManRefused(action.ticket))
-
-    def do(self, action: Do) -> None:
-        """A step of a sequence."""
-        if not self.expired(action.before):
-            self.services.begin(action)
-
-    def store(self, action: Store) -> None:
-        """Write and fsync."""
-        self.disk.store(action.number, action.record)
-
-    def stage(self, action: StageFile) -> None:
-        """Write beside, fsync."""
-        self.disk.stage(action.number, action.staged)
-
-    def edit(self, action: EditFile) -> None:
-        """The file system's matter is the cluster's: a file is known by its identity."""
-        self.cluster.edit(self, action)
-
-    def fetch(self, action: FetchFile) -> None:
-        """From another node."""
-        self.cluster.fetch(self, action)
-
-    def load(self, action: LoadFile) -> None:
-        """Rename, reload."""
-        self.cluster.load(self, action)
-
-    def relay(self, action: Relay) -> None:
-        """To another daemon; may be lost like any datagram."""
-        target = self.cluster.machines.get(action.to)
-        if target is not None:
-            self.cluster.network.send(self.node, action.to, target.deliver, Relayed(self.node, action.request))
-
-    def reply(self, action: Reply) -> None:
-        """To the operator here, or to the daemon that was asked."""
-        if action.to == self.node:
-            self.cluster.answer(self, action.answer)
-            return
-        target = self.cluster.machines.get(action.to)
-        if target is not None:
-            self.cluster.network.send(self.node, action.to, target.deliver, Answered(action.answer))
-
-    def log(self, action: Log) -> None:
-        """One line."""
-        self.cluster.logged(self, action)
-
-    def warn(self, action: Warn) -> None:
-        """One alarm."""
-        self.cluster.warned(self, action)
-
-
-PERFORM: dict[type, Callable[[Machine, Any], None]] = {
-    Send: Machine.send,
-    Store: Machine.store,
-    WriteRun: Machine.write_run,
-    SetTicket: Machine.ticket,
-    CommitDeadMan: Machine.commit,
-    Do: Machine.do,
-    EditFile: Machine.edit,
-    FetchFile: Machine.fetch,
-    StageFile: Machine.stage,
-    LoadFile: Machine.load,
-    Relay: Machine.relay,
-    Reply: Machine.reply,
-    Log: Machine.log,
-    Warn: Machine.warn,
-    Wake: Machine.set_wake,
-}
 
 
 def brief(action: Action) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.sim.clock import MS
+from coroctl.sim.clock import MS, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ class Network:
         self.timeline = timeline
         self.random = random
         self.cuts: dict[tuple[NodeId, NodeId], int] = {}
+        self.healed_at = -SECOND
         self.loss = 0.0
         self.duplicates = 0.0
         self.late = 0.0
@@ -36,6 +37,7 @@ class Network:
             self.cuts[source, target] = count
         else:
             self.cuts.pop((source, target), None)
+            self.healed_at = self.timeline.now
 
     def passes(self, source: NodeId, target: NodeId) -> bool:
         """Whether that direction is whole."""

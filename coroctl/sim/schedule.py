@@ -115,7 +115,48 @@ def draw(seed: int) -> Schedule:
     nodes = random.choice((3, 3, 3, 4, 5))
     lease_ms, heartbeat_ms = random.choice(TIMES)
     faults = sorted(fault for _ in range(random.randint(3, 12)) for fault in one(random, nodes))
-    return Schedule(seed, nodes, lease_ms, heartbeat_ms, tuple(faults), failback=random.random() < 0.2)
+    drawn = Schedule(seed, nodes, lease_ms, heartbeat_ms, tuple(faults), failback=random.random() < 0.2)
+    return with_rarities(drawn)
+
+
+def with_rarities(drawn: Schedule) -> Schedule:
+    """Few schedules have one of these, drawn apart: what is promised with them bars some of the other faults."""
+    random = Random(f"rarities of {drawn.seed}")  # noqa: S311
+    at, node = random.randint(1 * SECOND, LAST_BEGIN), random.randint(1, drawn.nodes)
+    match random.randrange(20):
+        case 0:
+            flushed = Fault(at, Kind.FLUSH, node)
+            frozen = Fault(at - random.randint(0, SECOND), Kind.FREEZE_ALL, node, span(random, at))
+            return drawn._replace(faults=tuple(sorted((*drawn.faults, flushed, frozen))))
+        case 1:
+            # Everybody hears everybody: beyond that a clone is a voter too many.
+            copy = Fault(at, Kind.CLONE, node, ALL_OVER - at, random.choice(((), ("old",))))
+            kept = (fault for fault in drawn.faults if fault.kind in WITH_CLONE)
+            return drawn._replace(faults=tuple(sorted((*kept, copy))))
+        case 2:
+            kept = (fault for fault in drawn.faults if fault.kind not in FREEZES)
+            return drawn._replace(faults=tuple(kept), nftables=False)
+        case _:
+            return drawn
+
+
+FREEZES = frozenset({Kind.FREEZE, Kind.FREEZE_WITHIN, Kind.FREEZE_ALL, Kind.FREEZE_ALL_WITHIN})
+WITH_CLONE = frozenset(
+    {
+        Kind.OFF,
+        Kind.KILL,
+        Kind.KILL_WITHIN,
+        Kind.COROSYNC_RESTART,
+        Kind.COROSYNC_FREEZE,
+        Kind.DISK_FULL,
+        Kind.DISK_SLOW,
+        Kind.BREAK,
+        Kind.UPLINK,
+        Kind.ADDRESS_GONE,
+        Kind.ASK,
+        Kind.STOP,
+    }
+)
 
 
 def one(random: Random, nodes: int) -> list[Fault]:

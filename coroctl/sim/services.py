@@ -171,14 +171,14 @@ class Services:
         """The managed machines."""
         if on != self.paused:
             self.paused = on
-            self.machine.cluster.note(self.machine.node, "the machines are paused" if on else "the machines go on")
+            self.machine.note("the machines are paused" if on else "the machines go on")
 
     def run_manager(self) -> None:
         """It runs."""
         machine = self.machine
         if not self.manager:
             self.manager = True
-            machine.cluster.note(machine.node, "the manager runs")
+            machine.note("the manager runs")
             machine.cluster.checker.manager_runs(machine)
 
     def kill_manager(self) -> None:
@@ -186,7 +186,7 @@ class Services:
         self.attempt += 1
         if self.manager:
             self.manager = False
-            self.machine.cluster.note(self.machine.node, "the manager is gone")
+            self.machine.note("the manager is gone")
 
     def guard(self, until: int) -> None:
         """Look at /run again when it should have been written anew."""
@@ -202,7 +202,7 @@ class Services:
         if boots != machine.boots or not machine.powered or machine.all_frozen or self.guarded != until:
             return
         if self.manager or machine.kernel.address:
-            machine.cluster.note(machine.node, "the guard removes the address and the manager")
+            machine.note("the guard removes the address and the manager")
         machine.kernel.disarm()
         machine.kernel.remove_address()
         self.kill_manager()
