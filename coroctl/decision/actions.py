@@ -89,6 +89,7 @@ class Alarm(Enum):
     """What an operator must look at."""
 
     OLDER_STATE = "a later life of this node is known: its state file is an older copy, or another node has its id"
+    TWINS = "two machines have one nodeid: stop one of them, and give it another one"
     STATE_LOST = "the state file is lost or damaged"
     CONFLICT = "the loaded file has the number of another one"
     MINORITY = "a minority has a configuration that is not the current one"

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coroctl.decision import twins
 from coroctl.decision.actions import Alarm
 from coroctl.decision.log import alarm
 from coroctl.decision.settings import Voters
-from coroctl.decision.state import Peer
 from coroctl.decision.values import Mark, Office, Standing, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from coroctl.decision.state import Turn
+    from coroctl.decision.state import Peer, Turn
     from coroctl.decision.values import Heartbeat, Identity, News, Staged, Tenure
     from coroctl.model import NodeId
 
@@ -34,20 +34,23 @@ def heard(turn: Turn, heartbeat: Heartbeat) -> bool:
         return False
     learn_terms(turn, heartbeat.news)
     doubt_own_state(turn, heartbeat)
-    known = turn.peers.get(sender)
     me = turn.life.node
     echo = mine(turn, heartbeat.echo.get(me))
+    named = max(echo, mine(turn, heartbeat.hello.get(me)))
+    known = turn.peers.get(sender)
+    if known is not None and twins.refused(turn, sender, known, heartbeat.incarnation, named):
+        return False
+    known = turn.peers.get(sender)
     if known is not None and heartbeat.incarnation == known.incarnation:
         if heartbeat.sequence > known.sequence:
             accept(turn, known, heartbeat, echo)
             return True
         return False
-    named = max(echo, mine(turn, heartbeat.hello.get(me)))
     # L3. The known one named `known.named` at best; only a live stranger can name what I sent after that, lately.
     # A late datagram of a dead incarnation cannot, so it cannot push a live one out.
     fresh = known is not None and named > known.named and named >= turn.now - turn.files.settings.lease_us
     if known is None or fresh:
-        accept(turn, Peer(heartbeat.incarnation, 0), heartbeat, echo)
+        accept(turn, twins.replaced(turn, known, heartbeat.incarnation), heartbeat, echo)
         return True
     stranger = Mark(heartbeat.incarnation, heartbeat.sequence)
     turn.peers = {**turn.peers, sender: known._replace(stranger=stranger)}
@@ -75,15 +78,14 @@ def accept(turn: Turn, known: Peer, heartbeat: Heartbeat, echo: int) -> None:
     hello = mine(turn, heartbeat.hello.get(turn.life.node))
     echoed = max(known.echoed, echo)
     mutual = echoed and echoed >= turn.now - turn.files.settings.lease_us
-    peer = Peer(
-        known.incarnation,
-        heartbeat.sequence,
-        max(known.named, echo, hello),
-        echoed,
-        renewed,
-        news,
-        known.stranger,
-        turn.now if mutual else known.heard_at,
+    peer = known._replace(
+        sequence=heartbeat.sequence,
+        named=max(known.named, echo, hello),
+        echoed=echoed,
+        renewed=renewed,
+        last=news,
+        heard_at=turn.now if mutual else known.heard_at,
+        neither=False,
     )
     turn.peers = {**turn.peers, heartbeat.sender: peer}
 
@@ -124,6 +126,7 @@ def doubt_own_state(turn: Turn, heartbeat: Heartbeat) -> None:
 
 def survey(turn: Turn) -> None:
     """Once a step: who is heard mutually, and which configuration is the current one."""
+    twins.notice_end(turn)
     floor = turn.now - turn.files.settings.lease_us
     turn.heard = found = {}
     for node, peer in turn.peers.items():

@@ -156,6 +156,9 @@ def holding(turn: Turn) -> None:
     if quorum_lost(turn):
         lease.lapse(turn, "quorum lost")
         return
+    if later_holder(turn):
+        lease.lapse(turn, "a later holder is heard")
+        return
     if turn.now >= (until or turn.claim.until):
         lease.lapse(turn, "not renewed" if until else "not renewed after a restart")
         return
@@ -170,6 +173,13 @@ def holding(turn: Turn) -> None:
     serve(turn)
     if turn.claim.office is Office.HOLDING:
         changes.manage(turn)
+
+
+def later_holder(turn: Turn) -> bool:
+    """L17: if there is one, a voter has counted twice (a clone, an old state file); its lease is the valid one."""
+    own = turn.claim.tenure
+    tenures = (news.tenure for news in turn.heard.values() if news.office is Office.HOLDING)
+    return own is not None and any(tenure is not None and tenure > own for tenure in tenures)
 
 
 def decide_duty(turn: Turn) -> None:

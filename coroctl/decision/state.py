@@ -72,6 +72,16 @@ class World(NamedTuple):
     """The part of `reason` that concerns the address: also known while something else bars the lease."""
 
 
+class Former(NamedTuple):
+    """An incarnation that was replaced."""
+
+    incarnation: int
+    since: int
+    """From when on it was heard."""
+    sent: int
+    """The newest sequence of mine when it was replaced."""
+
+
 class Peer(NamedTuple):
     """Another node, as its heartbeats show it."""
 
@@ -89,6 +99,16 @@ class Peer(NamedTuple):
     """The newest datagram of an incarnation that is not accepted (L3)."""
     heard_at: int = 0
     """When it was last heard mutually (L4)."""
+    since: int = 0
+    """From when on this incarnation is heard."""
+    former: Former | None = None
+    rival: int = 0
+    """An incarnation that is alive beside this one (twins.py)."""
+    alive_at: int = 0
+    """With a rival: when this one was last alive, and when the other one was."""
+    rival_at: int = 0
+    neither: bool = False
+    """Neither of the two is heard."""
 
 
 class Disk(NamedTuple):

@@ -3,9 +3,9 @@
 Why two leases never overlap. Two majorities share a voter. It promised the old holder P = L + slack from the moment
 it *heard* it; the old holder counts only L from the moment it *sent* what that voter echoed. So the old lease has
 ended, and the kernel has closed the gate (slack covers the ticket and the drift of two clocks), before that voter's
-promise runs out, and only then does it help anybody else. It helps earlier in two cases only: that exact tenure was
-given up, which is told after the kernel has confirmed the gate closed and the disk that it stays so; or the claimant
-is the old holder itself, which cannot claim before its own gate is closed.
+promise runs out, and only then does it help anybody else. It helps earlier in one case only: that exact tenure was
+given up, which is told after the kernel has confirmed the gate closed and the disk that it stays so. That the claimant
+has the old holder's id is no reason: a holder that claims again has given up before, and a clone of it has not.
 
 A promise must outlive a crash: the vote is told only after fsync (L8), and a voter that starts grants nothing for P
 (L9), because it does not know what it promised in the last moments of its former life.
@@ -68,7 +68,7 @@ def free_for(turn: Turn, node: NodeId) -> bool:
     if turn.files.staging is not None:
         # The ballot under way may be an older holder's; the new one must see it or know that it will not be.
         return False
-    if wanted.vote is None or ballots.freed or wanted.vote.node == node or turn.now >= ballots.promise_until:
+    if wanted.vote is None or ballots.freed or turn.now >= ballots.promise_until:
         return True
     turn.wake_at(ballots.promise_until)
     return node == life.node and not life.rules.candidate_keeps_own_promise
