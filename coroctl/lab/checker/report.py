@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 12
+_JUST_US = 100_000
 
 
 class Report(NamedTuple):
@@ -36,7 +37,7 @@ class Report(NamedTuple):
     """P8."""
     silences: tuple[Silence, ...]
     answered: tuple[str, ...]
-    """Who answered a client for the address, one after the other."""
+    """Who answered a client for the address, one after the other, beginning with who did just before the window."""
     period_us: int
     """How often the probe asked."""
     late_us: int
@@ -111,7 +112,7 @@ def judge(
         excused=tuple(part for each in managers for part in _inside(each, frozen)),
         terms=terms,
         silences=histories.silences(told, window),
-        answered=histories.answering([each for each in told if window.start_us <= each[0] < end]),
+        answered=histories.answering([each for each in told if window.start_us - _JUST_US <= each[0] < end]),
         period_us=period_us,
         late_us=histories.latest([each for each in records if window.start_us <= each.moment < end]),
         blind=tuple(sorted({each.node for each in histories.of_kind(records, Blind)})),

@@ -30,6 +30,26 @@ CONF = "/etc/corosync/corosync.conf"
 STATE = "/var/lib/corolistener/state.json"
 
 
+def put(lab: Lab, name: str, source: Path, target: str) -> None:
+    """A file of the host onto a node's disk."""
+    encoded = base64.b64encode(source.read_bytes()).decode()
+    lab.tell(name, "sh", "-c", f"base64 -d > {target} <<'END'\n{encoded}\nEND")
+
+
+def edit(lab: Lab, change: Callable[[str], str]) -> str:
+    """An operator's edit by hand, on every node: the version rises by one, and corosync reads the file anew.
+
+    What the file was before.
+    """
+    text = lab.tell(lab.names[0], "cat", CONF)
+    version = int(text.partition("config_version:")[2].split()[0])
+    edited = re.sub(r"config_version: \d+", f"config_version: {version + 1}", change(text))
+    for name in lab.names:
+        lab.tell(name, "sh", "-c", f"cat > {CONF}.hand <<'END'\n{edited}\nEND\nmv {CONF}.hand {CONF}")
+    lab.tell(lab.names[0], "corosync-cfgtool", "-R")
+    return text
+
+
 class Cluster:
     """Names are the nodes' names; `finish` ends every test."""
 
@@ -130,6 +150,12 @@ class Cluster:
         node.wait_booted(self.lab.plan, self.lab.plan.node(name))
         self.checker.prove(f"{name} was rebooted (its first process was {before}, is {self.lab.init_pid(name)})")
 
+    def forget_failures(self) -> None:
+        """New lives of all daemons at once: nobody waits any more because its last promotion failed."""
+        for verb in ("stop", "start"):
+            for name in self.on():
+                self.lab.tell(name, "systemctl", verb, "corolistener", timeout_s=60)
+
     def wait_role(self, name: str, role: str, timeout_s: float = 30) -> None:
         until(lambda: self.role(name) == role, timeout_s, f"{name} to be {role}", every_s=0.1)
 
@@ -173,26 +199,12 @@ class Cluster:
         port = self.lab.plan.ports(self.lab.plan.node(name))[network_number]
         network.unplug(self.lab.plan, (port,))
 
-    def copy_in(self, name: str, source: Path, target: str) -> None:
-        """A file of the host onto the node's disk."""
-        encoded = base64.b64encode(source.read_bytes()).decode()
-        self.shell(name, f"mkdir -p $(dirname {target}); base64 -d > {target} <<'END'\n{encoded}\nEND")
-
     def shell(self, name: str, script: str) -> str:
         return self.lab.tell(name, "sh", "-c", script)
 
     def edit(self, change: Callable[[str], str]) -> str:
-        """An operator's edit by hand, on every node: the version rises by one, and corosync reads the file anew.
-
-        What the file was before.
-        """
-        text = self.lab.tell(self.lab.names[0], "cat", CONF)
-        version = int(text.partition("config_version:")[2].split()[0])
-        edited = re.sub(r"config_version: \d+", f"config_version: {version + 1}", change(text))
-        for name in self.lab.names:
-            self.shell(name, f"cat > {CONF}.hand <<'END'\n{edited}\nEND\nmv {CONF}.hand {CONF}")
-        self.lab.tell(self.lab.names[0], "corosync-cfgtool", "-R")
-        return text
+        """See `edit`."""
+        return edit(self.lab, change)
 
     def unreachable(self, one: str, other: str) -> None:
         """Proof of a cut: LabError if a frame still passes from one to the other and back."""
@@ -202,6 +214,13 @@ class Cluster:
         self.checker.prove(f"{one} gets no answer from {other}")
 
     # What must be true at the end
+
+    def finish_without_proof(self, *, silence_ms: float, answered: tuple[str, ...]) -> None:
+        """As `finish`, where the proof comes after what it would disturb."""
+        report = self.checker.report()
+        assert report.violations == ()
+        assert report.silence_ms <= silence_ms
+        assert report.answered == answered
 
     def finish(self, *, silence_ms: float | None = None, answered: tuple[str, ...] | None = None) -> Report:
         """Print what was seen; fail on a broken promise, on too long a silence, or without proof of the fault."""

@@ -43,4 +43,7 @@ def cluster(listening_lab: Lab) -> Iterator[Cluster]:
         cluster = Cluster(listening_lab, checker)
         cluster.make_whole()
         checker.mark()
+        marks = cluster.marks()
         yield cluster
+        # Shown by pytest where a test failed.
+        print("\n".join(line for name in listening_lab.names for line in cluster.log(name)[marks[name] :]))
