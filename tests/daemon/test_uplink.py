@@ -7,8 +7,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from coroctl.daemon.address import Address, AddressWatch
-from coroctl.daemon.uplink import Pinger, Uplink
+from coroctl.daemon.uplink import Pinger, Uplink, UplinkError, available
 from coroctl.decision import events
 from tests.daemon.namespaces import ADDRESS, DEVICE, FAR, NEIGHBOUR, bench, cable, in_namespace, ip
 
@@ -109,3 +111,29 @@ async def test_the_watch_on_the_device_feeds_it() -> None:
     assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=True)
     await watch.stop()
     await uplink.stop()
+
+
+@in_namespace
+async def test_another_target_is_asked_from_then_on() -> None:
+    async with bench():
+        told = asyncio.Queue[events.Uplink]()
+        uplink = told_to(told, "192.0.2.1")
+        uplink.start()
+        uplink.carrier(True)
+        assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=True, ping=False)
+        await uplink.aim(NEIGHBOUR)
+        assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=True, ping=True)
+        assert len(pings()) == 1
+        await uplink.aim("192.0.2.1")
+        assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=True, ping=False)
+        await uplink.aim(None)
+        assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=True, ping=True)
+        assert not pings()
+        await uplink.stop()
+
+
+def test_without_ping_it_says_which_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    available()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UplinkError, match="iputils-ping"):
+        available()
