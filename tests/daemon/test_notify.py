@@ -32,9 +32,17 @@ def test_what_systemd_is_told(receiver: tuple[str, socket.socket]) -> None:
     assert systemd.ready()
     assert systemd.alive()
     assert systemd.status("master since\nREADY=1")
-    assert systemd.stopping()
+    assert [sock.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STATUS=master since"]
     systemd.close()
-    assert [sock.recv(100) for _ in range(4)] == [b"READY=1", b"WATCHDOG=1", b"STATUS=master since", b"STOPPING=1"]
+
+
+def test_an_end_that_takes_long_asks_for_more_time(receiver: tuple[str, socket.socket]) -> None:
+    name, sock = receiver
+    systemd = Systemd({"NOTIFY_SOCKET": name})
+    assert systemd.stopping()
+    assert systemd.alive()
+    assert [sock.recv(100) for _ in range(2)] == [b"STOPPING=1", b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000000"]
+    systemd.close()
 
 
 def test_a_full_queue_does_not_block(receiver: tuple[str, socket.socket]) -> None:
