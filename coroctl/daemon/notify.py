@@ -15,7 +15,6 @@ from coroctl.errors import CoroctlError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MORE_US = 30_000_000
 GUARD_UNIT = "corolistener-guard.service"
 
 
@@ -33,7 +32,6 @@ class Systemd:
         self.watchdog_us = int(values.get("WATCHDOG_USEC") or 0)
         """How long systemd waits for a sign of life; 0: for ever."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if path else None
-        self._life = "WATCHDOG=1"
 
     def ready(self) -> bool:
         """The start is over. Like all of these: False if nobody took it."""
@@ -41,15 +39,14 @@ class Systemd:
 
     def alive(self) -> bool:
         """A sign of life, wanted every half of `watchdog_us`."""
-        return self._send(self._life)
+        return self._send("WATCHDOG=1")
 
     def status(self, text: str) -> bool:
         """One line for ``systemctl status``."""
         return self._send(f"STATUS={text.splitlines()[0] if text else ''}")
 
     def stopping(self) -> bool:
-        """The end has begun. Stopping the manager may take long: each sign of life from now on asks for more time."""
-        self._life = f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={_MORE_US}"
+        """The end has begun."""
         return self._send("STOPPING=1")
 
     def extend(self, seconds: float) -> bool:
