@@ -19,13 +19,13 @@ from coroctl.corosync.corotypes import Track
 from coroctl.corosync.quorum import Quorum, QuorumNotification
 from coroctl.corosync.votequorum import Votequorum
 from coroctl.errors import CoroctlError, CorosyncBusy, CorosyncError
+from coroctl.model import NodeId
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
     from coroctl.corosync.cmap import Value
-    from coroctl.model import NodeId
 
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Waits between attempts to connect; the last one repeats."""
@@ -46,6 +46,8 @@ class View(NamedTuple):
     """Votes; 0 where votequorum does not tell."""
     needed: int = 0
     expected: int = 0
+    left: frozenset[NodeId] = frozenset()
+    """Were members since this corosync started, and are not."""
 
 
 class Reloaded(NamedTuple):
@@ -167,7 +169,12 @@ class _Session:
     def _view(self, event: QuorumNotification) -> View:
         return View(frozenset(event.members), event.quorate, f"{event.ring_id.nodeid}.{event.ring_id.seq:x}")
 
+    def _left(self) -> frozenset[NodeId]:
+        told = self._cmap.read("runtime.members.").items()
+        return frozenset(_departed(key) for key, value in told if key.endswith(".status") and value == "left")
+
     def _with_votes(self, view: View) -> View:
+        view = view._replace(left=self._left())
         if self._votes is None:
             return view
         try:
@@ -175,6 +182,11 @@ class _Session:
         except CorosyncError:
             return view
         return view._replace(present=info.total_votes, needed=info.quorum, expected=info.node_expected_votes)
+
+
+def _departed(key: str) -> NodeId:
+    """ID of ``runtime.members.ID.status``."""
+    return NodeId(int(key.split(".")[2]))
 
 
 def _votequorum(stack: ExitStack) -> Votequorum | None:

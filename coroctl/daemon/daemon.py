@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import secrets
 import signal
 import time
-from importlib.metadata import version
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from coroctl.conf.document import Document
@@ -31,12 +32,13 @@ from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_run
 from coroctl.daemon.shell import Shell, Tools
 from coroctl.daemon.sockets import Sockets
-from coroctl.daemon.view import status
+from coroctl.daemon.view import status, visible
 from coroctl.daemon.witness import Reporter
 from coroctl.decision.core import Start
 from coroctl.decision.events import ConfigurationLoaded, CorosyncGone, Membership, Stop
 from coroctl.decision.values import Office
 from coroctl.errors import ConfigError
+from coroctl.model import NodeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId, Role
 
 BEATS_A_WATCHDOG = 4
-VERSION = version("coroctl")
 GUARD_LOOKS_US = 5_000_000
+SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 END_S = 20
 """What a clean end takes at most beside the manager's stop."""
 COROSYNC_S = 0.3
@@ -103,6 +105,7 @@ class Daemon:
         self._guarded = False
         self._guard_again = 0
         self._role: Role | None = None
+        self._seen: tuple[object, ...] = ()
 
     async def run(self) -> None:
         """From start to clean end. Whatever nobody expected is raised: the process must end with it."""
@@ -160,6 +163,8 @@ class Daemon:
         await kit.start(self.master.kit, self.reporter.note)
         self.neighbours.serve(self._files.serve)
         await self._sockets.start()
+        for group in self._sockets.missing_groups:
+            self.reporter.note(Level.WARNING, "no-group", group=group, text="only root can use its socket")
         self._systemd.ready()
         self._beat()
 
@@ -241,7 +246,9 @@ class Daemon:
             self._next_outfit = outfit
 
     def _stepped(self, state: State) -> None:
-        self._sockets.changed()
+        if self._sockets.watched and (seen := visible(state)) != self._seen:
+            self._seen = seen
+            self._sockets.changed()
         if state.world.role is not self._role:
             self._role = state.world.role
             self._systemd.status(f"{self._role.value}, term {state.ballots.term}")
@@ -276,12 +283,14 @@ class Daemon:
             dead_man=self._dead_man(),
             guard=self._guard_is_there(),
             votes=Votes(view.present, view.needed, view.expected, view.ring_id) if view and view.needed else None,
+            statuses=dict.fromkeys(view.left, NodeStatus.LEFT) if view else {},
             stalls=self.shell.stalls,
             longest_stall_us=self.shell.longest_stall_us,
             dropped=self.neighbours.dropped(),
+            skew_ms=self.neighbours.skew_ms(),
             warnings=self.neighbours.troubles(),
             started=self._started,
-            program=VERSION,
+            program=program_version(),
             past=self.chronicle.past(),
         )
 
@@ -318,7 +327,12 @@ class Daemon:
         self.shell.tell(Stop())
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.shell.fail(context.get("exception") or RuntimeError(str(context.get("message"))))
+        """A lack of descriptors or memory passes, and whoever met it tries again; anything else is a bug."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in SHORT_OF:
+            self.reporter.note(Level.ALERT, "short-of-resources", why=error.strerror or "", of=str(context["message"]))
+            return
+        self.shell.fail(error or RuntimeError(str(context.get("message"))))
 
     def _begin_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
@@ -344,3 +358,11 @@ class Daemon:
         found = parsed(data, str(self.paths.conf))
         self._parsed[found.identity] = found
         return self._settings(found)
+
+
+@cache
+def program_version() -> str:
+    """Looked up when somebody asks for a picture: it costs a start 40 ms."""
+    from importlib.metadata import version
+
+    return version("coroctl")

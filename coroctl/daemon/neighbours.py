@@ -105,6 +105,10 @@ class Neighbours:
         counts = self._transport.counters() if self._transport is not None else {}
         return {f"{who}: {what}": count for (who, what), count in counts.items()}
 
+    def skew_ms(self) -> Mapping[NodeId, int]:
+        """Wall clocks of others against ours."""
+        return self._transport.skew_ms() if self._transport is not None else {}
+
     def troubles(self) -> tuple[str, ...]:
         """Links that cannot be used."""
         missing = self._transport.missing_links() if self._transport is not None else {}

@@ -7,6 +7,8 @@ Nothing here blocks, and nothing that a stranger sends raises.
 
 from __future__ import annotations
 
+import struct
+import time
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.clock import now_us
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from coroctl.decision.values import Heartbeat
     from coroctl.model import NodeId
 
+_WALL = struct.Struct(">q")
+"""Before each heartbeat: the sender's wall clock in milliseconds since 1970."""
+
 
 class Transport:
     """Datagrams to and from the other nodes' daemons. One of it in the life of a process; on the loop's thread only."""
@@ -59,6 +64,7 @@ class Transport:
         self._targets: dict[NodeId, tuple[tuple[int, Target], ...]] = {}
         self._owners: dict[str, NodeId] = {}
         self._heard: dict[tuple[NodeId, int], int] = {}
+        self._skew_ms: dict[NodeId, int] = {}
 
     def configure(self, peers: Mapping[NodeId, tuple[str, ...]], own: tuple[str, ...], port: int) -> None:
         """Numeric addresses by link number, IPv4 or IPv6, empty where there is none; `peers` may name this node, too.
@@ -77,7 +83,7 @@ class Transport:
 
     def send_heartbeat(self, heartbeat: Heartbeat) -> None:
         """To every node on every link."""
-        self._send(self._targets, Type.HEARTBEAT, lambda: encode_heartbeat(heartbeat))
+        self._send(self._targets, Type.HEARTBEAT, lambda: stamped(heartbeat))
 
     def send_request(self, to: NodeId, request: Request) -> None:
         """To one node on every link."""
@@ -94,6 +100,13 @@ class Transport:
     def last_heard(self) -> Mapping[tuple[NodeId, int], int]:
         """When something authentic last came from a node over a link, in microseconds of now_us()."""
         return dict(self._heard)
+
+    def skew_ms(self) -> Mapping[NodeId, int]:
+        """By how much a node's wall clock was ahead of ours when it was last heard; the way here is in it.
+
+        Nothing is decided by it: wall clocks are for people who compare logs.
+        """
+        return dict(self._skew_ms)
 
     def missing_links(self) -> Mapping[int, str]:
         """The links whose own address cannot be used yet, and why."""
@@ -148,11 +161,30 @@ class Transport:
 
     def _pass_on(self, opened: Opened, source: str) -> None:
         try:
-            event = _event(opened)
+            event = self._event(opened)
         except WireError as error:
             self._drop(opened.sender, source, Rejected(Reason.MALFORMED, str(error)))
         else:
             self._tell(event)
+
+    def _event(self, opened: Opened) -> Event:
+        """What a body says; WireError if it says nothing, or is not its sender's."""
+        match opened.type:
+            case Type.HEARTBEAT:
+                if len(opened.body) < _WALL.size:
+                    raise WireError("wall clock", "there is none")
+                heartbeat = decode_heartbeat(opened.body[_WALL.size :])
+                if (heartbeat.sender, heartbeat.incarnation) != (opened.sender, opened.incarnation):
+                    raise WireError("sender", "another one than it was sealed by")
+                self._skew_ms[opened.sender] = _WALL.unpack_from(opened.body)[0] - _wall_ms()
+                return Heard(heartbeat)
+            case Type.REQUEST:
+                request = decode_request(opened.body)
+                if request.origin != opened.sender:
+                    raise WireError("origin", "another one than it was sealed by")
+                return Relayed(opened.sender, request)
+            case Type.ANSWER:
+                return Answered(decode_answer(opened.body))
 
     def _drop(self, who: NodeId | str, source: str, why: Rejected) -> None:
         detail = f" ({why.detail})" if why.detail else ""
@@ -169,18 +201,10 @@ class Transport:
         self._tally.count(self._local, f"receive {name}")
 
 
-def _event(opened: Opened) -> Event:
-    """What a body says; WireError if it says nothing, or is not its sender's."""
-    match opened.type:
-        case Type.HEARTBEAT:
-            heartbeat = decode_heartbeat(opened.body)
-            if (heartbeat.sender, heartbeat.incarnation) != (opened.sender, opened.incarnation):
-                raise WireError("sender", "another one than it was sealed by")
-            return Heard(heartbeat)
-        case Type.REQUEST:
-            request = decode_request(opened.body)
-            if request.origin != opened.sender:
-                raise WireError("origin", "another one than it was sealed by")
-            return Relayed(opened.sender, request)
-        case Type.ANSWER:
-            return Answered(decode_answer(opened.body))
+def stamped(heartbeat: Heartbeat) -> bytes:
+    """The body of a heartbeat's datagram: the wall clock goes before it."""
+    return _WALL.pack(_wall_ms()) + encode_heartbeat(heartbeat)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

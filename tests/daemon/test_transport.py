@@ -19,8 +19,8 @@ from coroctl.daemon.links import BATCH
 from coroctl.daemon.replay import LIVES_MAX, WINDOW, Freshness, Memory, Window
 from coroctl.daemon.seal import Sealer, Type
 from coroctl.daemon.tally import COUNTED_MAX, OTHERS, Tally
-from coroctl.daemon.transport import Transport
-from coroctl.daemon.wire import encode_heartbeat, encode_request
+from coroctl.daemon.transport import Transport, stamped
+from coroctl.daemon.wire import encode_request
 from coroctl.decision.events import Answered, Event, Heard, Relayed
 from coroctl.decision.messages import Answer, Verdict
 from coroctl.decision.values import NOBODY
@@ -121,7 +121,7 @@ def stranger(station: Station, source: str = "127.0.1.2", link: int = 0) -> Iter
 
 def sealed(what: Heartbeat, sealer: Sealer | None = None) -> bytes:
     """As node 2 sends it."""
-    return (sealer or Sealer(KEY, "c", TWO, what.incarnation)).seal(Type.HEARTBEAT, encode_heartbeat(what))
+    return (sealer or Sealer(KEY, "c", TWO, what.incarnation)).seal(Type.HEARTBEAT, stamped(what))
 
 
 async def good_one_is_told(station: Station, sender: Stranger, what: Heartbeat) -> None:
