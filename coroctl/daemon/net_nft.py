@@ -1,7 +1,7 @@
 """One context of libnftables: commands in, the reason of a refusal or a listing out.
 
-The only place that knows the Python module `nftables`. A context serves one thread at a time, so it has a lock: the
-one who waits for it waits for another call into the kernel.
+The only place that knows the Python module `nftables`. The library does not promise to serve two threads at once (with
+one context they end in a segmentation fault), so there is one lock for all calls of this process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from coroctl.errors import CoroctlError
 
 _LONGEST_REASON = 200
+_one_at_a_time = threading.Lock()
 
 
 class GateError(CoroctlError):
@@ -23,11 +24,10 @@ class Nft:
 
     def __init__(self) -> None:
         self._context = _context()
-        self._lock = threading.Lock()
 
     def run(self, commands: str) -> str:
         """Carry out the commands as one transaction; "" or, in one line, why nothing of it was done."""
-        with self._lock:
+        with _one_at_a_time:
             code, _, error = self._context.cmd(commands)
         if code == 0:
             return ""
@@ -36,7 +36,7 @@ class Nft:
 
     def listing(self, what: str, *, elements: bool = True) -> str:
         """What `nft list ...` prints; "" if there is no such thing."""
-        with self._lock:
+        with _one_at_a_time:
             self._context.set_terse_output(not elements)
             code, listing, _ = self._context.cmd(f"list {what}\n")
         return str(listing) if code == 0 else ""

@@ -472,6 +472,24 @@ def resident_kib() -> int:
 
 
 @in_namespace
+async def test_threads_may_share_the_library() -> None:
+    """The watch puts back and the shell renews, each when it must; another context is made by the preflight."""
+    cable()
+    gate = gate_and_address()
+
+    def work(part: int) -> bool:
+        return all(gate.ticket(part * 1000 + number) and gate.present() for number in range(150))
+
+    def other() -> bool:
+        for _ in range(100):
+            available()
+        return True
+
+    results = await asyncio.gather(*(asyncio.to_thread(work, part) for part in range(3)), asyncio.to_thread(other))
+    assert results == [True] * 4
+
+
+@in_namespace
 async def test_without_the_right_it_says_so() -> None:
     os.setuid(65534)
     with pytest.raises(GateError, match="not permitted"):
