@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.dialogue import (
     NONSENSE,
@@ -29,16 +29,20 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from coroctl.actions import Seen
+
 RUN = "/run/corolistener"
 STATUS, CONTROL = "status.sock", "control.sock"
 GROUPS = {STATUS: "coroctl", CONTROL: "coroctl-admin"}
 ANSWER_S = 2.0
+PREFLIGHT_S = 5.0
+"""systemd may have to be asked."""
 CHANGE_S = 30.0
 """A change is distributed to every node before it is answered."""
 _ROLES = b'{"v": 1, "id": "-", "verb": "roles"}\n'
 _ROLES_BEGIN, _ROLES_END = b'{"v": 1, "id": "-", "result": "', b'"}'
 
-__all__ = ["Client", "Denied", "Json", "NoDaemon", "Outcome", "ProtocolError", "Rejected", "Seen", "Silent", "Stream"]
+__all__ = ["Client", "Denied", "Json", "NoDaemon", "Outcome", "ProtocolError", "Rejected", "Silent", "Stream"]
 
 
 class Outcome(NamedTuple):
@@ -47,14 +51,6 @@ class Outcome(NamedTuple):
     verdict: str
     """ok, refused, unknown (it may be in force or not; look)."""
     why: str
-
-
-class Seen(NamedTuple):
-    """What the person saw who asks for a change: it is refused if that has moved on."""
-
-    term: int
-    version: int
-    digest: str
 
 
 class Stream:
@@ -130,35 +126,28 @@ class Client:
         """The same, and then pages of what happens from now on: ``{"events": [...]}``."""
         return Stream(self._send(STATUS, {**_events(since, limit), "follow": True}, timeout_s))
 
-    def set_priority(self, node: int, prio: int, seen: Seen, **how: Any) -> Outcome:
-        """0 to 1000000. `how`: see `_change`."""
-        return self._change("set-priority", node, seen, {"value": prio}, **how)
+    def preflight(self, verb: str, node: int, more: Json | None = None, timeout_s: float = PREFLIGHT_S) -> Json:
+        """What the change would lead to (docs/control-sockets.md); `more` has the verb's own arguments."""
+        return self._once(STATUS, {"verb": "preflight", "change": verb, "node": node, **(more or {})}, timeout_s)
 
-    def promote(self, node: int, seen: Seen, **how: Any) -> Outcome:
-        """Make it master, and the one with the largest priority."""
-        return self._change("promote", node, seen, {}, **how)
-
-    def suspend(self, node: int, seen: Seen, **how: Any) -> Outcome:
-        """Let it hold and start nothing until `resume`."""
-        return self._change("suspend", node, seen, {}, **how)
-
-    def resume(self, node: int, seen: Seen, **how: Any) -> Outcome:
-        """The end of `suspend`."""
-        return self._change("resume", node, seen, {}, **how)
-
-    def _change(
+    def change(
         self,
         verb: str,
         node: int,
         seen: Seen,
-        more: Json,
+        more: Json | None = None,
         *,
         request: str = "",
         user: str = "",
         origin: str = "",
         timeout_s: float = CHANGE_S,
     ) -> Outcome:
-        """The same `request` twice is one change. `user` and `origin` are logged as claimed."""
+        """Ask for it, and wait for its end. The same `request` twice is one change.
+
+        `user` and `origin` are logged as claimed; `more` has the verb's own arguments, and `force`. Who is not in the
+        group gets Denied; that they asked is told to the daemon where they may speak to it at all, so that it is an
+        event.
+        """
         asked = {
             "id": request or _fresh_id(),
             "verb": verb,
@@ -166,13 +155,22 @@ class Client:
             "term": seen.term,
             "configuration": {"version": seen.version, "digest": seen.digest},
             "claimed": {"user": user, "origin": origin},
-            **more,
+            **(more or {}),
         }
         try:
             told = self._once(CONTROL, asked, timeout_s)
+        except Denied:
+            self._tell_denied(asked)
+            raise
         except Silent as error:
             return Outcome("unknown", str(error))
         return Outcome(told["verdict"], told["why"])
+
+    def _tell_denied(self, asked: Json) -> None:
+        from contextlib import suppress
+
+        with suppress(CoroctlError):
+            self._once(STATUS, asked, ANSWER_S)
 
     def _once(self, name: str, request: Json, timeout_s: float) -> Json:
         deadline = time.monotonic() + timeout_s

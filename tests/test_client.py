@@ -17,7 +17,8 @@ import pytest
 
 from coroctl import client as module
 from coroctl import dialogue
-from coroctl.client import Client, Denied, NoDaemon, Outcome, ProtocolError, Rejected, Seen, Silent
+from coroctl.actions import Seen
+from coroctl.client import Client, Denied, NoDaemon, Outcome, ProtocolError, Rejected, Silent
 from coroctl.daemon import protocol, sockets
 from coroctl.daemon.rendering import Level
 from coroctl.decision.messages import Edit, Verb
@@ -122,10 +123,10 @@ async def test_a_stream_says_when_the_daemon_goes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ask", "edit"),
     [
-        (lambda client: client.set_priority(2, 50, SEEN), Edit(Verb.PRIORITY, NodeId(2), 50)),
-        (lambda client: client.promote(2, SEEN), Edit(Verb.PROMOTE, NodeId(2))),
-        (lambda client: client.suspend(2, SEEN), Edit(Verb.SUSPEND, NodeId(2))),
-        (lambda client: client.resume(2, SEEN), Edit(Verb.RESUME, NodeId(2))),
+        (lambda client: client.change("set-priority", 2, SEEN, {"value": 50}), Edit(Verb.PRIORITY, NodeId(2), 50)),
+        (lambda client: client.change("promote", 2, SEEN), Edit(Verb.PROMOTE, NodeId(2))),
+        (lambda client: client.change("suspend", 2, SEEN), Edit(Verb.SUSPEND, NodeId(2))),
+        (lambda client: client.change("resume", 2, SEEN), Edit(Verb.RESUME, NodeId(2))),
     ],
 )
 async def test_changes(tmp_path: Path, ask: Callable[[Client], Outcome], edit: Edit) -> None:
@@ -138,7 +139,9 @@ async def test_changes(tmp_path: Path, ask: Callable[[Client], Outcome], edit: E
 
 async def test_a_change_carries_its_id_and_what_is_claimed(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon:
-        await asked(daemon, lambda client: client.resume(2, SEEN, request="once", user="eve", origin="ssh 192.0.2.1"))
+        await asked(
+            daemon, lambda client: client.change("resume", 2, SEEN, request="once", user="eve", origin="ssh 192.0.2.1")
+        )
         request, actor = daemon.asked.get_nowait()
         assert (request.id, *actor.claimed) == ("once", "eve", "ssh 192.0.2.1")
 
@@ -146,7 +149,7 @@ async def test_a_change_carries_its_id_and_what_is_claimed(tmp_path: Path) -> No
 async def test_a_change_without_an_answer_is_unknown(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon:
         daemon.may_answer.clear()
-        outcome = await asked(daemon, lambda client: client.promote(2, SEEN, timeout_s=0.1))
+        outcome = await asked(daemon, lambda client: client.change("promote", 2, SEEN, timeout_s=0.1))
         assert outcome.verdict == "unknown"
         daemon.may_answer.set()
 
@@ -154,7 +157,7 @@ async def test_a_change_without_an_answer_is_unknown(tmp_path: Path) -> None:
 async def test_a_change_that_makes_no_sense(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon:
         with pytest.raises(Rejected, match="value must be") as caught:
-            await asked(daemon, lambda client: client.set_priority(2, -1, SEEN))
+            await asked(daemon, lambda client: client.change("set-priority", 2, SEEN, {"value": -1}))
         assert caught.value.code == "argument"
 
 

@@ -24,7 +24,11 @@ COMMANDS = {
     "keygen": "make the key that the nodes' corolisteners share, or show its fingerprint",
     "lab": "real corosync clusters on this machine, to try things on and to break",
     "links": "every link from this node, with its latency",
+    "priority": "set a node's priority: the largest is master",
+    "promote": "make a node the master, with the largest priority",
+    "resume": "end a node's suspension",
     "status": "all that this node knows of its cluster",
+    "suspend": "let a node hold nothing and start nothing until it is resumed",
 }
 """Name of a command (its module is ``coroctl.cli.NAME``) and what ``--help`` says of it."""
 
@@ -48,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in COMMANDS:
         return _run_command(words[0], words[1:])
-    if not words:
-        return _run_command("console", [])
+    if not words or words == ["--read-only"]:
+        return _run_command("console", words)
     if words != ["-l"]:  # the way that every prompt and check takes costs no argparse
         _parser().parse_args(words)
     # This process lives for 50 ms: looking for garbage, now and when it ends, would be a tenth of that.
@@ -85,8 +89,11 @@ def _parser() -> argparse.ArgumentParser:
         description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"commands (coroctl COMMAND --help says more):\n{commands}\n\n{EXIT_CODES}",
-        usage="coroctl [-l] [--version] | coroctl COMMAND ...",
+        usage="coroctl [-l] [--read-only] [--version] | coroctl COMMAND ...",
     )
     parser.add_argument("-l", "--list", action="store_true", help="print the node list and exit")
+    parser.add_argument(
+        "--read-only", action="store_true", help="the console, without anything that changes the cluster"
+    )
     parser.add_argument("--version", action="version", version=f"coroctl {__version__}")
     return parser

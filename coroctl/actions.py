@@ -1,0 +1,176 @@
+"""The operator's actions: one registry for command line and console, so that help, questions and rights agree.
+
+Also the values that a preflight and a change end in. Knows words only: nobody is asked here, and nothing is shown.
+"""
+
+from __future__ import annotations
+
+import shlex
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from coroctl.errors import CoroctlError
+
+if TYPE_CHECKING:
+    from coroctl.model import NodeId, Snapshot
+
+GROUP = "coroctl-admin"
+"""Who may change anything; root always may."""
+LARGEST_PRIO = 1_000_000
+
+
+class Risk(Enum):
+    """What an action can do to service, at worst."""
+
+    NONE = "interrupts nothing"
+    MAY_MOVE = "may move the address and the manager"
+    MOVES = "moves the address and the manager"
+
+
+class Verdict(Enum):
+    """Of one check."""
+
+    PASS = "pass"  # noqa: S105
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Action(NamedTuple):
+    """One thing that an operator may do to a node."""
+
+    name: str
+    """Of the command, and in menus."""
+    verb: str
+    """On the control socket."""
+    key: str
+    """In the console."""
+    label: str
+    """A word for a menu or a footer."""
+    help: str
+    """One line, for ``coroctl --help`` and the console's palette."""
+    risk: Risk
+    typed: bool
+    """The node's name is typed before it is done, whatever the preflight says."""
+    takes_value: bool = False
+    """It needs a priority."""
+
+
+PRIORITY = Action(
+    "priority", "set-priority", "p", "Priority", "set a node's priority: the largest is master", Risk.MAY_MOVE,
+    typed=False, takes_value=True,
+)  # fmt: skip
+PROMOTE = Action(
+    "promote", "promote", "P", "Promote", "make a node the master, with the largest priority", Risk.MOVES, typed=True
+)
+SUSPEND = Action(
+    "suspend", "suspend", "s", "Suspend", "let a node hold nothing and start nothing until it is resumed",
+    Risk.MAY_MOVE, typed=True,
+)  # fmt: skip
+RESUME = Action("resume", "resume", "r", "Resume", "end a node's suspension", Risk.MAY_MOVE, typed=False)
+
+ACTIONS = (PRIORITY, PROMOTE, SUSPEND, RESUME)
+
+
+class Check(NamedTuple):
+    """One check of a preflight."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    safety: bool
+    """Nobody can force it."""
+
+
+class Effect(NamedTuple):
+    """One thing that will happen."""
+
+    what: str
+    text: str
+
+
+class Seen(NamedTuple):
+    """What the person saw who asks for a change: it is refused if that has moved on."""
+
+    term: int
+    version: int
+    digest: str
+
+
+class Ask(NamedTuple):
+    """An action on a node, by its identity."""
+
+    action: Action
+    node: NodeId
+    value: int | None = None
+    force: frozenset[str] = frozenset()
+
+
+class Outlook(NamedTuple):
+    """A preflight's answer."""
+
+    name: str
+    """Of the node; ``node 4`` if it has none."""
+    seen: Seen
+    checks: tuple[Check, ...]
+    effects: tuple[Effect, ...]
+    nothing: str
+    """Why there is nothing to do; empty if there is."""
+    loses: NodeId | None
+    """Who has the address and will not have it."""
+    gains: NodeId | None
+    interrupts: bool
+    risks_quorum: bool
+
+    def failing(self, force: frozenset[str]) -> tuple[Check, ...]:
+        """The checks that stand in the way."""
+        return tuple(
+            one for one in self.checks if one.verdict is Verdict.FAIL and (one.safety or one.name not in force)
+        )
+
+
+class ActionError(CoroctlError):
+    """An action that makes no sense as it was given."""
+
+
+def must_type(action: Action, outlook: Outlook) -> bool:
+    """Whether the node's name is to be typed: where service is interrupted, or quorum could be lost."""
+    return action.typed or outlook.interrupts or outlook.risks_quorum
+
+
+def check_force(outlook: Outlook, force: frozenset[str]) -> None:
+    """ActionError if somebody wants to override what is no check, or one of safety."""
+    known = {one.name: one for one in outlook.checks}
+    for name in sorted(force):
+        if name in known and known[name].safety:
+            raise ActionError(f"--force {name}: a safety check cannot be forced")
+        if name not in known:
+            forceable = ", ".join(one.name for one in outlook.checks if not one.safety)
+            raise ActionError(f"--force {name}: no such check; these may be forced here: {forceable}")
+
+
+def command_line(ask: Ask, name: str) -> str:
+    """What a person types to do the same."""
+    words = ["coroctl", ask.action.name, name if name and not name.startswith("node ") else str(ask.node)]
+    if ask.value is not None:
+        words.append(str(ask.value))
+    for check in sorted(ask.force):
+        words += ["--force", check]
+    return shlex.join(words)
+
+
+def find_node(snapshot: Snapshot, word: str) -> NodeId:
+    """The node of that name, else of that id. ActionError if there is none, or more than one."""
+    named = [node.nodeid for node in snapshot.nodes if node.name == word]
+    if len(named) > 1:
+        ids = ", ".join(str(nodeid) for nodeid in named)
+        raise ActionError(f"more than one node is named {word}: say which id ({ids})")
+    by_id = [node.nodeid for node in snapshot.nodes if str(node.nodeid) == word]
+    if named and by_id and named != by_id:
+        raise ActionError(
+            f"{word} is the name of node {named[0]} and the id of another one: say {named[0]} if you mean it"
+        )
+    found = named or by_id
+    if not found:
+        names = ", ".join(node.name or str(node.nodeid) for node in snapshot.nodes)
+        raise ActionError(f"no node is called {word!r}; there are {names or 'none'}")
+    return found[0]

@@ -1,0 +1,213 @@
+"""What ``priority``, ``promote``, ``suspend`` and ``resume`` have in common: look, ask, follow, report.
+
+Once it is asked for, the daemon carries the change out: Ctrl-C, or a terminal that is lost, only ends the watching.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from coroctl import actions
+from coroctl.actions import Ask, Verdict, command_line, find_node, must_type
+from coroctl.cli.text import plain, table
+from coroctl.client import Client, Denied, Rejected
+from coroctl.conduct import conduct, preflight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coroctl.actions import Action, Outlook
+    from coroctl.client import Json
+    from coroctl.conduct import Report
+
+EXIT_OK = 0
+EXIT_REFUSED = 4
+EXIT_UNKNOWN = 5
+EXIT_CODES = "exit codes: 0 ok, 4 refused (nothing is changed), 5 unknown (look before you ask again), 1 error"
+_EXITS = {"ok": EXIT_OK, "refused": EXIT_REFUSED, "unknown": EXIT_UNKNOWN}
+_MARKS = {Verdict.PASS: "ok", Verdict.WARN: "WARN", Verdict.FAIL: "FAIL"}
+
+
+def configure(parser: argparse.ArgumentParser, action: Action) -> None:
+    """The arguments of one action."""
+    parser.add_argument("node", metavar="NODE", help="its name, else its nodeid")
+    if action.takes_value:
+        parser.add_argument("value", metavar="N", type=_prio, help="0 (never master) to 1000000")
+    parser.add_argument("--yes", action="store_true", help="answer every question with yes")
+    parser.add_argument(
+        "--force",
+        metavar="CHECK",
+        action="append",
+        default=[],
+        help="go on although this check fails; not for checks of safety; may be given again",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the preflight, change nothing")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text (docs/actions.md)")
+    parser.epilog = f"At worst it {action.risk.value}. It takes root, or group {actions.GROUP}. {EXIT_CODES}."
+
+
+def run(args: argparse.Namespace, action: Action) -> int:
+    """Carry it out; the exit code."""
+    client = Client()
+    ask = Ask(action, _node(client, args.node), getattr(args, "value", None), frozenset(args.force))
+    try:
+        outlook = preflight(client, ask)
+    except Rejected as error:
+        return _refuse(str(error))
+    if not args.json:
+        print("\n".join(outlook_lines(ask, outlook)), flush=True)
+    code = _may_go_on(args, ask, outlook)
+    if code is not None:
+        if args.json:
+            print(json.dumps(_as_json(outlook, None), indent=2))
+        return code
+    return _carry_out(args, client, ask, outlook)
+
+
+def _may_go_on(args: argparse.Namespace, ask: Ask, outlook: Outlook) -> int | None:
+    """None: go on. Else the exit code; why is said."""
+    failing = outlook.failing(ask.force)
+    if failing:
+        return _refuse("; ".join(f"{one.name}: {one.reason}" for one in failing))
+    if outlook.nothing:
+        if not args.json:
+            print(f"nothing to do: {plain(outlook.nothing)}")
+        return EXIT_OK
+    if args.dry_run:
+        return EXIT_OK
+    return None if args.yes else _questions(ask, outlook)
+
+
+def _carry_out(args: argparse.Namespace, client: Client, ask: Ask, outlook: Outlook) -> int:
+    try:
+        report = conduct(client, ask, outlook, lambda line: _progress(args, line))
+    except (Denied, Rejected) as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        print("\ncoroctl: the change goes on without you; coroctl status and coroctl events show it", file=sys.stderr)
+        return EXIT_UNKNOWN
+    if args.json:
+        print(json.dumps(_as_json(outlook, report), indent=2))
+    else:
+        print("\n".join(report_lines(report)))
+    if report.why or report.missing:
+        print(f"coroctl: {plain(report.why or report.missing)}", file=sys.stderr)
+    return EXIT_UNKNOWN if report.missing else _EXITS.get(report.verdict, EXIT_UNKNOWN)
+
+
+# Questions
+
+
+def _questions(ask: Ask, outlook: Outlook) -> int | None:
+    if not sys.stdin.isatty():
+        return _refuse("nobody can be asked, since standard input is no terminal: look with --dry-run, then give --yes")
+    try:
+        agreed = _agreed(ask, outlook)
+    except EOFError:
+        agreed = False
+    if agreed:
+        return None
+    return _refuse("nothing is changed")
+
+
+def _agreed(ask: Ask, outlook: Outlook) -> bool:
+    if not must_type(ask.action, outlook):
+        return input(f"{ask.action.label} {plain(outlook.name)}? [y/N] ").strip().lower() in {"y", "yes"}
+    wanted = outlook.name if not outlook.name.startswith("node ") else str(ask.node)
+    said = input(f"{ask.action.label}: type the node's name, {plain(wanted)}, to go on: ").strip()
+    return said in {wanted, str(ask.node)}
+
+
+def _refuse(why: str) -> int:
+    print(f"coroctl: refused: {plain(why)}", file=sys.stderr)
+    return EXIT_REFUSED
+
+
+def _node(client: Client, word: str) -> int:
+    """By what the daemon knows, which is what the change is judged by."""
+    from coroctl.sources.daemon import snapshot_of
+
+    return find_node(snapshot_of(client.snapshot()), word)
+
+
+# Text
+
+
+def outlook_lines(ask: Ask, outlook: Outlook) -> list[str]:
+    """The preflight as people read it."""
+    words = [ask.action.label.lower(), plain(outlook.name), "" if ask.value is None else str(ask.value)]
+    rows = [
+        (_mark(one, ask.force), one.name, f"{plain(one.reason)}{_forceable(one, ask.force)}") for one in outlook.checks
+    ]
+    effects = [(one.what, plain(one.text)) for one in outlook.effects]
+    return [
+        f"Preflight: {' '.join(filter(None, words))}",
+        *_indented(rows),
+        "What will happen:",
+        *_indented(effects),
+        f"The same as: {plain(command_line(ask, outlook.name))} --yes",
+    ]
+
+
+def report_lines(report: Report) -> list[str]:
+    """How it ended, and what each node has."""
+    rows = [
+        (plain(one.name), one.loaded or "not heard", "" if one.current or not one.loaded else "old", one.role)
+        for one in report.nodes
+    ]
+    return [f"{report.verdict}, after {report.took_s:.2f} s", *_indented(rows)]
+
+
+def _mark(check: actions.Check, force: frozenset[str]) -> str:
+    forced = check.verdict is Verdict.FAIL and check.name in force and not check.safety
+    return "forced" if forced else _MARKS[check.verdict]
+
+
+def _forceable(check: actions.Check, force: frozenset[str]) -> str:
+    if check.verdict is not Verdict.FAIL or check.safety or check.name in force:
+        return ""
+    return f" (--force {check.name} goes on all the same)"
+
+
+def _indented(rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"  {line}" for line in table(rows[0], rows[1:])] if rows else []
+
+
+def _progress(args: argparse.Namespace, line: str) -> None:
+    print(plain(line), file=sys.stderr if args.json else sys.stdout, flush=True)
+
+
+def _as_json(outlook: Outlook, report: Report | None) -> Json:
+    return {
+        "schema": 1,
+        "preflight": {
+            "name": outlook.name,
+            "nothing": outlook.nothing,
+            "checks": [{**one._asdict(), "verdict": one.verdict.value} for one in outlook.checks],
+            "effects": [one._asdict() for one in outlook.effects],
+            "loses": outlook.loses,
+            "gains": outlook.gains,
+        },
+        "outcome": None
+        if report is None
+        else {
+            "verdict": report.verdict,
+            "why": report.why,
+            "missing": report.missing,
+            "took_ms": round(report.took_s * 1000),
+            "nodes": [one._asdict() for one in report.nodes],
+        },
+    }
+
+
+def _prio(word: str) -> int:
+    value = int(word)
+    if not 0 <= value <= actions.LARGEST_PRIO:
+        raise argparse.ArgumentTypeError(f"a priority is 0 to {actions.LARGEST_PRIO}")
+    return value
+
+
+_prio.__name__ = "priority"  # as argparse names it in its errors

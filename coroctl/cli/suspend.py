@@ -1,0 +1,21 @@
+"""``coroctl suspend``: see change.py, which does it, and actions.py, which says what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coroctl.actions import SUSPEND
+from coroctl.cli import change
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    change.configure(parser, SUSPEND)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry it out."""
+    return change.run(args, SUSPEND)
