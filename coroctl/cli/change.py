@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from coroctl.actions import Action, Outlook
     from coroctl.client import Json
     from coroctl.conduct import Report
+    from coroctl.model import NodeId
 
 EXIT_OK = 0
 EXIT_REFUSED = 4
@@ -126,7 +127,7 @@ def _refuse(why: str) -> int:
     return EXIT_REFUSED
 
 
-def _node(client: Client, word: str) -> int:
+def _node(client: Client, word: str) -> NodeId:
     """By what the daemon knows, which is what the change is judged by."""
     from coroctl.sources.daemon import snapshot_of
 

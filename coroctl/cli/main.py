@@ -92,8 +92,6 @@ def _parser() -> argparse.ArgumentParser:
         usage="coroctl [-l] [--read-only] [--version] | coroctl COMMAND ...",
     )
     parser.add_argument("-l", "--list", action="store_true", help="print the node list and exit")
-    parser.add_argument(
-        "--read-only", action="store_true", help="the console, without anything that changes the cluster"
-    )
+    parser.add_argument("--read-only", action="store_true", help="the console without its actions")
     parser.add_argument("--version", action="version", version=f"coroctl {__version__}")
     return parser
