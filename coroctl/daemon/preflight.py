@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from coroctl.conf.lint import Severity, lint
+from coroctl.daemon import uplink
 from coroctl.daemon.configuration import Loaded, own_node, read
 from coroctl.daemon.gate import GateError, available
 from coroctl.daemon.keys import Key, load_keys
@@ -57,7 +58,7 @@ def check(conf: Path) -> Ready:
     if reasons or node is None or keys is None:
         raise StartRefused(tuple(reasons))
     name = next((one.name for one in loaded.cluster.nodes if one.nodeid == node and one.name), str(node))
-    return Ready(loaded, node, name, keys, (*_warnings(findings), *_dead_man(loaded)))
+    return Ready(loaded, node, name, keys, (*_warnings(findings), *_dead_man(loaded), *_ping(loaded)))
 
 
 def _try(reasons: list[str], attempt: Callable[[], T]) -> T | None:
@@ -81,4 +82,15 @@ def _dead_man(loaded: Loaded) -> tuple[str, ...]:
         available()
     except GateError as error:
         return (f"{error}; without it this node is not safe against a frozen process",)
+    return ()
+
+
+def _ping(loaded: Loaded) -> tuple[str, ...]:
+    """Whether ping_target can be asked at all."""
+    if loaded.cluster.listener.ping_target is None:
+        return ()
+    try:
+        uplink.available()
+    except uplink.UplinkError as error:
+        return (str(error),)
     return ()

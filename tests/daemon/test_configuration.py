@@ -69,8 +69,8 @@ def test_settings_come_from_the_file_and_its_defaults() -> None:
 
 def test_without_the_kernels_dead_man_a_promise_lasts_longer() -> None:
     settings = settings_of(parsed(text()), dead_man=False)
-    assert settings.slack_us == 1_300_000
-    assert settings.holdoff_us == 3_300_000
+    assert settings.slack_us == 1_500_000
+    assert settings.holdoff_us == 3_500_000
 
 
 def test_a_file_without_manager_has_no_ports_to_check() -> None:
