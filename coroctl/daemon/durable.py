@@ -1,12 +1,14 @@
-"""A file made beside another one, looking like it, and put in its place: on the disk when a function returns.
+"""Files written as a whole: whoever reads one sees the old content or the new and nothing between, also after a crash.
 
-Blocks as long as the disk does; knows no content. (`replace` is for files of the daemon's own, mode 0600.)
+`replace` and `read` are for small files of the daemon's own (mode 0600); the rest is for files that look like another
+one. Blocks as long as the disk does; knows no content.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
 _NO_ATTRIBUTE = frozenset({errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA})
 """The file system has none, or this process may not read or set that one: the file is as good without it."""
+
+
+MODE = 0o600
+MOST_BYTES = 1 << 20
+"""Of a file of the daemon's own."""
 
 
 class Look(NamedTuple):
@@ -26,6 +33,37 @@ class Look(NamedTuple):
     """Permission bits."""
     attributes: tuple[tuple[str, bytes], ...]
     """Extended ones: access lists, labels."""
+
+
+def replace(path: Path, data: bytes, *, durable: bool) -> None:
+    """Write a new file beside `path` (mode 0600) and rename it over it; with `durable` both are on the disk then.
+
+    OSError: the old file is still in place, unless the directory's own fsync failed after the rename; nothing of the
+    new one is left beside it.
+    """
+    beside = path.with_name(path.name + ".new")
+    write(beside, data, durable=durable)
+    try:
+        beside.rename(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    if durable:
+        sync_directory(path.parent)
+
+
+def read(path: Path) -> bytes:
+    """The whole file. OSError if it cannot be read; ValueError if it is no regular file, or over 1 MiB."""
+    # O_NONBLOCK: a FIFO in its place must not hold anybody up.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a regular file")
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES} bytes")
+    return data
 
 
 def look_of(path: Path) -> Look:
@@ -54,20 +92,23 @@ class _tolerant(suppress):  # noqa: N801 (a context manager, used like suppress)
         return isinstance(error, OSError) and error.errno in _NO_ATTRIBUTE
 
 
-def write(path: Path, data: bytes, look: Look) -> None:
-    """Make `path` anew, its content fsynced; the name is durable only after `sync_directory`.
+def write(path: Path, data: bytes, look: Look | None = None, *, durable: bool = True) -> None:
+    """Make `path` anew, its content fsynced if `durable`; its name is durable only after `sync_directory`.
 
     Whatever stood there before is gone, also if this fails. Raises OSError.
     """
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
     try:
-        with open(descriptor, "wb", buffering=0) as stream:  # noqa: PTH123 (a descriptor, not a path)
+        with open(descriptor, "wb", buffering=0):  # noqa: PTH123 (a descriptor, not a path)
             _write_all(descriptor, data)
-            dress(stream.fileno(), look)
-            os.fsync(descriptor)
+            if look is not None:
+                dress(descriptor, look)
+            if durable:
+                os.fsync(descriptor)
     except OSError:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
         raise
 
 

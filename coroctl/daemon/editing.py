@@ -28,7 +28,10 @@ class EditRefused(CoroctlError):
 
 
 def edited(data: bytes, edit: Edit, file: str = "corosync.conf") -> bytes:
-    """The file with the change, and the next version. Raises EditRefused or ConfigError."""
+    """The file with the change, and the next version. Raises EditRefused or ConfigError.
+
+    Not for RESTORE (see `restored`), nor for ADOPT, which changes no file.
+    """
     document = Document.parse(data, file)
     match edit.verb:
         case Verb.PRIORITY | Verb.PROMOTE:
@@ -39,10 +42,21 @@ def edited(data: bytes, edit: Edit, file: str = "corosync.conf") -> bytes:
         case Verb.NODE_REMOVE:
             document = _without(document, edit.node)
         case Verb.NODE_ADD:
-            raise EditRefused(f"node {edit.node} cannot be added: the request does not say its addresses")
+            document = _with_node(document, edit)
+        case Verb.RESTORE | Verb.ADOPT:
+            raise EditRefused(f"{edit.verb.value} is no change of the loaded file")
         case _:
             assert_never(edit.verb)
     return _next_version(document).render()
+
+
+def restored(data: bytes, former: bytes, file: str = "corosync.conf") -> bytes:
+    """A former file as the version after `data`. Raises EditRefused or ConfigError."""
+    document = Document.parse(former, file)
+    version = read_cluster(Document.parse(data, file)).config_version
+    if document.set("totem.config_version", str(version)).render() == data:
+        raise EditRefused(f"it differs from version {version}, which is loaded, in nothing but the number")
+    return _next_version(document, version).render()
 
 
 def _with_priority(document: Document, edit: Edit) -> Document:
@@ -90,6 +104,23 @@ def _without(document: Document, node: NodeId) -> Document:
     return document
 
 
+def _with_node(document: Document, edit: Edit) -> Document:
+    """Add a node with one vote, which expected_votes counts where the file gives it."""
+    name, *addresses = edit.text.split() or [""]
+    if not addresses:
+        raise EditRefused(f"node {edit.node} cannot be added without name and address")
+    links = [(f"ring{link}_addr", address) for link, address in enumerate(addresses)]
+    keys = [*links, ("name", name), ("nodeid", str(edit.node)), ("prio", str(edit.value))]
+    quorum = read_cluster(document).quorum
+    document = document.add_section("node", keys, "nodelist")
+    if quorum.expected_votes is not None:
+        document = document.set("quorum.expected_votes", str(quorum.expected_votes + 1))
+    if quorum.two_node:
+        # Two of three would each be quorate alone.
+        document = document.set("quorum.two_node", "0")
+    return document
+
+
 def _section(document: Document, node: NodeId) -> Section:
     """The node's section. Node sections count from 0 in cmap, in the order of the file."""
     rows = [one for one in read_cluster(document).nodes if one.nodeid == node]
@@ -99,8 +130,8 @@ def _section(document: Document, node: NodeId) -> Section:
     return sections[rows[0].position]
 
 
-def _next_version(document: Document) -> Document:
-    version = read_cluster(document).config_version + 1
+def _next_version(document: Document, now: int | None = None) -> Document:
+    version = (read_cluster(document).config_version if now is None else now) + 1
     if version > _VERSION_MAX:
         raise EditRefused(f"config_version cannot rise above {version - 1}")
     document = document.set("totem.config_version", str(version))

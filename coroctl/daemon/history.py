@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.conf.files import load
 from coroctl.daemon.authors import TEXT_MAX
+from coroctl.daemon.durable import replace
 from coroctl.daemon.identities import identity_of
-from coroctl.daemon.replace import replace
 from coroctl.decision.values import Identity
 from coroctl.errors import ConfigError, CoroctlError
 

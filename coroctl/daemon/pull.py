@@ -1,4 +1,6 @@
-"""A configuration file from another node's daemon, over TCP: one sealed question and one sealed answer a connection.
+"""Questions to another node's daemon, over TCP: which file it has loaded, and the file itself.
+
+One sealed question and one sealed answer a connection.
 
 Owns the port's listening sockets. Knows neither what is in a file nor where it is kept: who serves is asked for the
 bytes, who asks checks them. The answer is sealed for the question's own nonce, so that no old answer fits; a question
@@ -8,58 +10,43 @@ that is replayed gets an answer that nobody can use but who asked.
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import socket
 from contextlib import suppress
 from ipaddress import ip_address
-from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, TypeVar
 
-from coroctl.conf.files import SIZE_MAX
-from coroctl.daemon.authors import TEXT_MAX
+from coroctl.daemon import pull_wire
+from coroctl.daemon.pull_wire import QUESTION_MAX, Closed, NobodyThere, Pulled, PullError, Question, Told
 from coroctl.daemon.seal import BLOB_MAX, open_blob, seal_blob
-from coroctl.decision.values import Identity
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from coroctl.daemon.keys import Key
+    from coroctl.decision.values import Identity
     from coroctl.model import NodeId
+
+__all__ = ["NobodyThere", "PullClient", "PullError", "PullServer", "Pulled", "Question", "Told"]
+
+T = TypeVar("T")
 
 PULL_S = 5.0
 """For a whole pull, and for a whole connection at the server."""
 CONNECTIONS = 8
-QUESTION_MAX = 4096
-ACTOR_MAX = TEXT_MAX
-_LENGTH = Struct(">I")
 _QUESTION = "configuration wanted"
 _ANSWER = "configuration for"
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 """IP_FREEBIND and IPV6_FREEBIND of linux/in.h and linux/in6.h: a link's address may come later than the daemon."""
 
 
-class PullError(CoroctlError):
-    """The file did not come, or what came was no answer."""
+class Failure(Exception):
+    """No answer over one link. Never leaves this module."""
 
-
-class Pulled(NamedTuple):
-    """An answer."""
-
-    data: bytes
-    known: bool
-    """Whether the asker's own file was the cluster's at some time, as far as the other node remembers."""
-    actor: str
-    """Who made the file; empty if it is not remembered."""
-
-
-class Question(NamedTuple):
-    """Which file is wanted, and which one the asker has."""
-
-    wanted: Identity
-    own: Identity
-    nonce: str
+    def __init__(self, why: str, *, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused
 
 
 class PullClient:
@@ -78,42 +65,65 @@ class PullClient:
 
     async def pull(self, source: NodeId, wanted: Identity, own: Identity) -> Pulled:
         """The file, not checked but for its size. Tries one link after the other. PullError within PULL_S."""
+        try:
+            return await self._ask(source, Question(wanted, own, ""), PULL_S, pull_wire.pulled)
+        except PullError as error:
+            raise PullError(f"node {source} did not hand out {wanted}: {error}") from error
+
+    async def loaded(self, source: NodeId, own: Identity, within_s: float) -> Told:
+        """What that node has loaded. PullError in that time; NobodyThere if the node is on and nobody answers us."""
+        return await self._ask(source, Question(None, own, ""), within_s, pull_wire.told)
+
+    async def _ask(self, source: NodeId, question: Question, within_s: float, read: Callable[[bytes], T]) -> T:
+        """The question needs no nonce yet."""
         addresses = [one for one in self._peers.get(source, ()) if one]
         if not addresses:
-            raise PullError(f"node {source} has no address in the node list")
+            raise PullError("it has no address in the node list")
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + PULL_S
-        reasons = []
+        deadline = loop.time() + within_s
+        failures = []
         for tried, address in enumerate(addresses):
             share = (deadline - loop.time()) / (len(addresses) - tried)
             try:
-                async with asyncio.timeout(share):
-                    return await self._pull_from(address, Question(wanted, own, secrets.token_hex(16)))
-            except TimeoutError:
-                reasons.append(f"{address} did not answer within {share:.1f} s")
-            except OSError as error:
-                reasons.append(f"{address}: {error.strerror or error}")
-            except CoroctlError as error:
-                reasons.append(f"{address}: {error}")
-        raise PullError(f"node {source} did not hand out {wanted}: {'; '.join(reasons)}")
+                return read(await self._ask_at(address, question._replace(nonce=secrets.token_hex(16)), share))
+            except Failure as failure:
+                failures.append(failure)
+            except PullError as error:
+                failures.append(Failure(f"{address}: {error}"))
+        why = "; ".join(str(one) for one in failures)
+        raise NobodyThere(why) if all(one.refused for one in failures) else PullError(why)
 
-    async def _pull_from(self, address: str, question: Question) -> Pulled:
+    async def _ask_at(self, address: str, question: Question, within_s: float) -> bytes:
+        """Over one link; every way to fail is a Failure."""
+        try:
+            async with asyncio.timeout(within_s):
+                blob = await self._exchange(address, question)
+            return open_blob(self._keys, self._cluster_name, f"{_ANSWER} {question.nonce}", blob)
+        except TimeoutError as error:
+            raise Failure(f"{address} did not answer within {within_s:.1f} s") from error
+        except OSError as error:
+            why = f"{address}: {error.strerror or error}"
+            raise Failure(why, refused=isinstance(error, ConnectionRefusedError | ConnectionResetError)) from error
+        except CoroctlError as error:
+            raise Failure(f"{address}: {error}", refused=isinstance(error, Closed)) from error
+
+    async def _exchange(self, address: str, question: Question) -> bytes:
         reader, writer = await asyncio.open_connection(address, self._port)
         try:
-            _send(writer, seal_blob(self._keys[0], self._cluster_name, _QUESTION, _question_bytes(question)))
+            pull_wire.send(
+                writer, seal_blob(self._keys[0], self._cluster_name, _QUESTION, pull_wire.question_bytes(question))
+            )
             await writer.drain()
-            blob = await _receive(reader, BLOB_MAX)
+            return await pull_wire.receive(reader, BLOB_MAX)
         finally:
             writer.transport.abort()
-        label = f"{_ANSWER} {question.nonce}"
-        return _answer(open_blob(self._keys, self._cluster_name, label, blob))
 
 
 class PullServer:
     """Answers them."""
 
     def __init__(
-        self, keys: Sequence[Key], cluster_name: str, serve: Callable[[Question], Awaitable[Pulled | None]]
+        self, keys: Sequence[Key], cluster_name: str, serve: Callable[[Question], Awaitable[Pulled | Told | None]]
     ) -> None:
         self._keys = keys
         self._cluster_name = cluster_name
@@ -170,7 +180,9 @@ class PullServer:
                 question = await self._question(reader)
                 found = await self._serve(question)
                 label = f"{_ANSWER} {question.nonce}"
-                _send(writer, seal_blob(self._keys[0], self._cluster_name, label, _answer_bytes(found)))
+                pull_wire.send(
+                    writer, seal_blob(self._keys[0], self._cluster_name, label, pull_wire.answer_bytes(found))
+                )
                 writer.close()
                 await writer.wait_closed()
         except (CoroctlError, OSError, TimeoutError):
@@ -179,12 +191,8 @@ class PullServer:
             writer.transport.abort()
 
     async def _question(self, reader: asyncio.StreamReader) -> Question:
-        blob = await _receive(reader, QUESTION_MAX)
-        row = _row(open_blob(self._keys, self._cluster_name, _QUESTION, blob))
-        try:
-            return Question(_identity(row["wanted"]), _identity(row["own"]), _text(row["nonce"], 64))
-        except KeyError as error:
-            raise PullError(f"a question without {error}") from error
+        blob = await pull_wire.receive(reader, QUESTION_MAX)
+        return pull_wire.question(open_blob(self._keys, self._cluster_name, _QUESTION, blob))
 
 
 def _listening(address: str, port: int) -> socket.socket:
@@ -206,68 +214,3 @@ def _plain(address: str) -> str:
     with suppress(ValueError):
         return str(ip_address(address.partition("%")[0]))
     return address
-
-
-# On the wire: length, blob
-
-
-def _send(writer: asyncio.StreamWriter, blob: bytes) -> None:
-    writer.write(_LENGTH.pack(len(blob)) + blob)
-
-
-async def _receive(reader: asyncio.StreamReader, limit: int) -> bytes:
-    try:
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > limit:
-            raise PullError(f"{length} bytes were announced; {limit} are the limit")
-        return await reader.readexactly(length)
-    except asyncio.IncompleteReadError as error:
-        raise PullError("the connection was closed before everything was said") from error
-
-
-# In the blob: a question is one JSON object; an answer is one in its first line, and the file after it
-
-
-def _question_bytes(question: Question) -> bytes:
-    row = {"wanted": list(question.wanted), "own": list(question.own), "nonce": question.nonce}
-    return json.dumps(row).encode()
-
-
-def _answer_bytes(found: Pulled | None) -> bytes:
-    if found is None:
-        return b'{"found": false}\n'
-    row = {"found": True, "known": found.known, "actor": found.actor[:ACTOR_MAX]}
-    return json.dumps(row).encode() + b"\n" + found.data
-
-
-def _answer(data: bytes) -> Pulled:
-    head, _, rest = data.partition(b"\n")
-    row = _row(head)
-    if row.get("found") is not True:
-        raise PullError("it has no such file (any more)")
-    if len(rest) > SIZE_MAX:
-        raise PullError(f"the file has {len(rest)} bytes; {SIZE_MAX} are the limit")
-    return Pulled(rest, row.get("known") is True, _text(row.get("actor", ""), ACTOR_MAX))
-
-
-def _row(data: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise PullError("what came is no JSON") from error
-    if not isinstance(row, dict):
-        raise PullError("what came is no JSON object")
-    return row
-
-
-def _identity(value: object) -> Identity:
-    match value:
-        case [int(version), str(digest)] if 0 <= version < 1 << 64 and len(digest) == 64:
-            return Identity(version, digest)
-    raise PullError("what came is no identity of a file")
-
-
-def _text(value: object, limit: int) -> str:
-    if not isinstance(value, str) or len(value) > limit:
-        raise PullError("what came is no short text")
-    return value

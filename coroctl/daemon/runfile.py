@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from coroctl.daemon.durable import read, replace
 from coroctl.daemon.record import number, tenure_from_json, tenure_to_json
-from coroctl.daemon.replace import read, replace
 from coroctl.decision.values import Run
 from coroctl.errors import CoroctlError
 

@@ -17,9 +17,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coroctl.conf.files import load
-from coroctl.daemon.durable import dress, look_of, rename, sync_directory, write
+from coroctl.daemon.durable import dress, look_of, read, rename, replace, sync_directory, write
 from coroctl.daemon.identities import identity_of
-from coroctl.daemon.replace import read, replace
 from coroctl.decision.values import Ballot, Identity, Staged
 from coroctl.errors import ConfigError
 

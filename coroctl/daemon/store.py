@@ -12,8 +12,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.daemon.durable import read, replace
 from coroctl.daemon.record import decode, encode
-from coroctl.daemon.replace import read, replace
 from coroctl.decision.events import Stored, StoreFailed
 
 if TYPE_CHECKING:

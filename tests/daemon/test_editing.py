@@ -6,7 +6,7 @@ import pytest
 
 from coroctl.conf.cluster import read_cluster
 from coroctl.conf.document import Document
-from coroctl.daemon.editing import EditRefused, edited
+from coroctl.daemon.editing import EditRefused, edited, restored
 from coroctl.decision.messages import Edit, Verb
 from coroctl.model import NodeId
 from tests.conf.samples import GOOD, changed
@@ -92,9 +92,52 @@ def test_a_node_is_removed_with_its_votes() -> None:
     assert after.quorum.expected_votes == 2
 
 
-def test_a_node_cannot_be_added_without_its_addresses() -> None:
-    with pytest.raises(EditRefused, match="does not say its addresses"):
-        edited(GOOD, Edit(Verb.NODE_ADD, NodeId(8)))
+@pytest.mark.parametrize("text", ["", " ", "n8"])
+def test_a_node_cannot_be_added_without_name_and_address(text: str) -> None:
+    with pytest.raises(EditRefused, match="cannot be added without name and address"):
+        edited(GOOD, Edit(Verb.NODE_ADD, NodeId(8), text=text))
+
+
+def test_a_node_is_added_with_its_vote() -> None:
+    after = edited(GOOD, Edit(Verb.NODE_ADD, NodeId(8), 5, text="n8 10.0.0.8"))
+    added = "  node {\n    ring0_addr: 10.0.0.8\n    name: n8\n    nodeid: 8\n    prio: 5\n  }\n"
+    expected = changed("expected_votes: 3", "expected_votes: 4", changed("config_version: 7", "config_version: 8"))
+    assert after == expected.replace(b"    prio: 10\n  }\n", b"    prio: 10\n  }\n" + added.encode())
+
+
+def test_a_node_is_added_with_an_address_for_each_link() -> None:
+    one, _, _ = read_cluster(Document.parse(GOOD)).nodes
+    assert one.addresses == ("10.0.0.7",)
+    document = Document.parse(GOOD)
+    for node in (N7, N9, N13):
+        section = next(one for one in document.sections("nodelist.node") if one.get("nodeid") == str(node))
+        document = document.set_in(section, "ring1_addr", f"10.0.1.{node}")
+    after = edited(document.render(), Edit(Verb.NODE_ADD, NodeId(8), 5, text="n8 10.0.0.8 10.0.1.8"))
+    assert read_cluster(Document.parse(after)).nodes[-1].addresses == ("10.0.0.8", "10.0.1.8")
+
+
+def test_two_node_ends_with_a_third_one() -> None:
+    two = changed("expected_votes: 2", "expected_votes: 2\n  two_node: 1", edited(GOOD, Edit(Verb.NODE_REMOVE, N9)))
+    after = read_cluster(Document.parse(edited(two, Edit(Verb.NODE_ADD, NodeId(8), 5, text="n8 10.0.0.8"))))
+    assert (after.quorum.two_node, len(after.nodes)) == (False, 3)
+
+
+def test_a_former_file_is_the_next_version() -> None:
+    former = changed("prio: 40", "prio: 41")
+    assert restored(changed("config_version: 7", "config_version: 12"), former) == changed(
+        "config_version: 7", "config_version: 13", former
+    )
+
+
+def test_a_file_that_is_loaded_is_not_restored() -> None:
+    with pytest.raises(EditRefused, match="in nothing but the number"):
+        restored(changed("config_version: 7", "config_version: 12"), GOOD)
+
+
+@pytest.mark.parametrize("verb", [Verb.RESTORE, Verb.ADOPT])
+def test_what_is_no_change_of_the_loaded_file(verb: Verb) -> None:
+    with pytest.raises(EditRefused, match="is no change of the loaded file"):
+        edited(GOOD, Edit(verb, NodeId(0)))
 
 
 def test_a_file_without_version_gets_one() -> None:

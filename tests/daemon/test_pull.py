@@ -14,7 +14,15 @@ from coroctl.conf.files import SIZE_MAX
 from coroctl.daemon import pull
 from coroctl.daemon.identities import identity_of
 from coroctl.daemon.keys import make_key
-from coroctl.daemon.pull import CONNECTIONS, PullClient, Pulled, PullError, PullServer, Question
+from coroctl.daemon.pull import (
+    CONNECTIONS,
+    NobodyThere,
+    PullClient,
+    Pulled,
+    PullError,
+    PullServer,
+    Question,
+)
 from coroctl.daemon.seal import seal_blob
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
@@ -162,6 +170,17 @@ async def test_a_silent_link_is_passed_over_in_time(monkeypatch: pytest.MonkeyPa
             assert await client(server, "127.0.0.2", "127.0.0.1").pull(N2, WANTED, OWN) == FOUND
 
 
+@pytest.mark.parametrize("running", [True, False], ids=["not counted among the nodes", "nobody listens"])
+async def test_nobody_there_is_told_from_silence(*, running: bool) -> None:
+    async with served() as server:
+        asker = client(server)
+        server.configure({})
+        if not running:
+            await server.close()
+        with pytest.raises(NobodyThere):
+            await asker.loaded(N2, OWN, DEADLINE_S)
+
+
 async def test_a_frozen_node_ends_the_pull_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pull, "PULL_S", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))
@@ -173,7 +192,7 @@ async def test_a_frozen_node_ends_the_pull_in_time(monkeypatch: pytest.MonkeyPat
 
 async def test_nobody_there_and_nobody_known() -> None:
     lonely = PullClient([KEY], "cluster")
-    with pytest.raises(PullError, match="node 2 has no address"):
+    with pytest.raises(PullError, match=r"node 2 did not hand out .*: it has no address in the node list"):
         await lonely.pull(N2, WANTED, OWN)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         free = listening.getsockname()[1]

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coroctl.daemon.durable import replace
 from coroctl.daemon.record import MOST, MOST_NODE, Unreadable, decode, encode
-from coroctl.daemon.replace import replace
 from coroctl.daemon.store import Found, Store, load
 from coroctl.decision.events import Stored, StoreFailed
 from coroctl.decision.values import Record, Tenure
@@ -232,7 +232,7 @@ WRITER = """
 import itertools, sys
 from pathlib import Path
 from coroctl.daemon.record import encode
-from coroctl.daemon.replace import replace
+from coroctl.daemon.durable import replace
 from coroctl.decision.values import Record
 from coroctl.model import NodeId
 for counter in itertools.count(int(sys.argv[2])):
