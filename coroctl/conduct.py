@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl import actions
-from coroctl.actions import Ask, Check, Effect, Outlook, Seen
+from coroctl.actions import SUSPEND, Ask, Check, Effect, Outlook, Seen
 from coroctl.client import ProtocolError
 from coroctl.errors import CoroctlError
 from coroctl.model import NodeId
@@ -85,7 +85,7 @@ def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[str], No
     """Ask for it and follow it; `tell` gets a line for each step. Raises what the client raises."""
     begin = time.monotonic()
     with _Asking(client, ask, outlook.seen, request or os.urandom(16).hex()) as asking:
-        sight = _Sight(client, outlook)
+        sight = _Sight(client, ask, outlook)
         try:
             for line in _followed(sight, asking):
                 tell(f"{time.monotonic() - begin:6.2f} s  {line}")
@@ -184,8 +184,9 @@ class _Asking:
 class _Sight:
     """What the daemon's stream shows of the change."""
 
-    def __init__(self, client: Client, outlook: Outlook) -> None:
+    def __init__(self, client: Client, ask: Ask, outlook: Outlook) -> None:
         self._client = client
+        self._ask = ask
         self._outlook = outlook
         self._version = outlook.seen.version + 1
         self._stream: Stream | None = None
@@ -225,6 +226,9 @@ class _Sight:
             return f"{self._name(gains)} is not master yet{self._reason(gains)}"
         if self._outlook.loses is not None and master == self._outlook.loses:
             return f"{self._name(self._outlook.loses)} is still master"
+        row = self._row(self._ask.node)
+        if self._ask.action is SUSPEND and row and row["role"] not in (None, "suspended"):
+            return f"{_called(row)} is not suspended yet"
         return ""
 
     def nodes(self, *, made: bool) -> tuple[NodeReport, ...]:

@@ -53,10 +53,10 @@ def configure(parser: argparse.ArgumentParser, action: Action) -> None:
 def run(args: argparse.Namespace, action: Action) -> int:
     """Carry it out; the exit code."""
     client = Client()
-    ask = Ask(action, _node(client, args.node), getattr(args, "value", None), frozenset(args.force))
     try:
+        ask = Ask(action, _node(client, args.node), getattr(args, "value", None), frozenset(args.force))
         outlook = preflight(client, ask)
-    except Rejected as error:
+    except (Denied, Rejected) as error:
         return _refuse(str(error))
     if not args.json:
         print("\n".join(outlook_lines(ask, outlook)), flush=True)

@@ -157,7 +157,18 @@ def _in_the_file(subject: Subject) -> str:
             what = f"{name} gets the mark `suspended`, which outlasts restarts"
         case _:
             what = f"{name} loses the mark `suspended`"
-    return f"{what}; version {version} on every node"
+    return f"{what}; version {version} on every node{_raised(subject)}"
+
+
+def _raised(subject: Subject) -> str:
+    """Section 6, step 6: a new master makes itself the largest."""
+    turn, gains = subject.turn, subject.prospect.gains
+    if gains is None or turn.files.settings.failback:
+        return ""
+    largest = max((prio_after(turn, subject.plan, one.node), -one.node) for one in turn.files.settings.members)
+    if largest[1] == -gains:
+        return ""
+    return f", then {subject.label(gains)} raises its own priority to {largest[0] + 1}"
 
 
 def _address(subject: Subject) -> str:
