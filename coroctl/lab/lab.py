@@ -75,6 +75,8 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
     without one it stays until `down`. Whatever goes wrong, Ctrl-C included, takes it down again.
     """
     check_host()
+    if (wanted.lease_ms or wanted.heartbeat_ms) and (wanted.conf or not wanted.listener):
+        raise LabError("lease and heartbeat are for the default file with corolistener; a file of yours says its own")
     source = Document.parse(load_conf(wanted.conf), str(wanted.conf)) if wanted.conf else None
     names = _names(wanted, source)
     plan = _allocate(wanted, names)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from coroctl.errors import LabError
 from coroctl.lab import installation, lab, node
 from coroctl.lab.handle import Lab
 from coroctl.lab.lab import Wanted
@@ -113,6 +114,12 @@ def test_an_ordinary_lab_has_it_and_runs_nothing_of_it(make_lab: MakeLab) -> Non
     refused = plain.ask("node1", "systemctl", "start", DAEMON)
     assert refused.returncode == 1
     assert "coroctl keygen" in plain.tell("node1", "journalctl", "-u", DAEMON, "-o", "cat", "-q")
+
+
+@pytest.mark.parametrize("wanted", [Wanted(lease_ms=500), Wanted(listener=True, heartbeat_ms=50, conf=Path("x"))])
+def test_timing_that_would_be_without_effect_is_refused(wanted: Wanted) -> None:
+    with pytest.raises(LabError, match="default file with corolistener"):
+        lab.up(wanted)
 
 
 def test_a_second_lab_makes_nothing_anew(two_nodes: Lab) -> None:
