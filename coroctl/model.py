@@ -51,6 +51,23 @@ class Link(NamedTuple):
     downs: int | None
 
 
+class Hearing(NamedTuple):
+    """That one node's corolistener hears another one's."""
+
+    node: NodeId
+    """The one that is heard."""
+    ms: int
+    """How long ago the last thing from it was taken in."""
+
+
+class Pause(NamedTuple):
+    """A time in which corosync itself did not get the processor."""
+
+    at: float
+    """Its end, seconds since 1970."""
+    ms: int
+
+
 class Node(NamedTuple):
     """One configured node, or a member that the configuration does not name."""
 
@@ -80,6 +97,10 @@ class Node(NamedTuple):
     """Whether its corolistener has the configuration that a majority has loaded; None if that is not known."""
     skew_ms: int | None = None
     """Its wall clock less this node's; None if it is not told."""
+    eligible: bool | None = None
+    """Whether it could be master now; None if it is not told."""
+    hears: tuple[Hearing, ...] | None = None
+    """Whose heartbeats its corolistener takes in; None if that is not told."""
 
 
 class Quorum(NamedTuple):
@@ -230,6 +251,8 @@ class Snapshot(NamedTuple):
     gaps: tuple[Gap, ...] = ()
     mastership: Mastership | None = None
     """None where no corolistener tells it."""
+    pauses: tuple[Pause, ...] | None = None
+    """Of this node's corosync, the last one first, at most 10; None if they are not told."""
 
     def node(self, nodeid: NodeId | None) -> Node | None:
         """The node with that id, if it is in the snapshot."""

@@ -289,6 +289,7 @@ class Daemon:
             longest_stall_us=self.shell.longest_stall_us,
             dropped=self.neighbours.dropped(),
             skew_ms=self.neighbours.skew_ms(),
+            hearing=self.neighbours.hearing(),
             warnings=self.neighbours.troubles(),
             started=self._started,
             program=program_version(),

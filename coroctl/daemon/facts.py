@@ -66,6 +66,8 @@ class Facts(NamedTuple):
     """Datagrams that were not taken in, by reason."""
     skew_ms: Mapping[NodeId, int] = {}
     """A peer's wall clock less this node's, of peers that told it."""
+    hearing: Mapping[NodeId, Mapping[NodeId, int]] = {}
+    """Per node, this one included, how long ago it took something in from each other one, microseconds."""
     warnings: tuple[str, ...] = ()
     """What the shell itself has found wrong, and is not over."""
     started: float = 0.0

@@ -109,6 +109,10 @@ class Neighbours:
         """Wall clocks of others against ours."""
         return self._transport.skew_ms() if self._transport is not None else {}
 
+    def hearing(self) -> Mapping[NodeId, Mapping[NodeId, int]]:
+        """Who hears whom, and how long ago, microseconds."""
+        return self._transport.hearing() if self._transport is not None else {}
+
     def troubles(self) -> tuple[str, ...]:
         """Links that cannot be used."""
         missing = self._transport.missing_links() if self._transport is not None else {}

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.clock import now_us
+from coroctl.daemon.hearing import Hearing
 from coroctl.daemon.links import Links, Target, numeric
 from coroctl.daemon.replay import Freshness, Memory
 from coroctl.daemon.seal import Opened, Opener, Reason, Rejected, Sealer, Type, read_header
@@ -65,6 +66,7 @@ class Transport:
         self._owners: dict[str, NodeId] = {}
         self._heard: dict[tuple[NodeId, int], int] = {}
         self._skew_ms: dict[NodeId, int] = {}
+        self._hearing = Hearing()
 
     def configure(self, peers: Mapping[NodeId, tuple[str, ...]], own: tuple[str, ...], port: int) -> None:
         """Numeric addresses by link number, IPv4 or IPv6, empty where there is none; `peers` may name this node, too.
@@ -75,6 +77,7 @@ class Transport:
         self._targets = {node: tuple(self._usable(node, found, port)) for node, found in others.items()}
         self._owners = {target.host: node for node, targets in self._targets.items() for _, target in targets}
         self._heard = {key: when for key, when in self._heard.items() if key[0] in others}
+        self._hearing.keep(frozenset(others))
         self._links.configure(own, port)
 
     def close(self) -> None:
@@ -107,6 +110,10 @@ class Transport:
         Nothing is decided by it: wall clocks are for people who compare logs.
         """
         return dict(self._skew_ms)
+
+    def hearing(self) -> Mapping[NodeId, Mapping[NodeId, int]]:
+        """Who hears whom: per node, how long ago it took something in from each other one, microseconds."""
+        return self._hearing.rows(self._local, now_us())
 
     def missing_links(self) -> Mapping[int, str]:
         """The links whose own address cannot be used yet, and why."""
@@ -177,6 +184,7 @@ class Transport:
                 if (heartbeat.sender, heartbeat.incarnation) != (opened.sender, opened.incarnation):
                     raise WireError("sender", "another one than it was sealed by")
                 self._skew_ms[opened.sender] = _WALL.unpack_from(opened.body)[0] - _wall_ms()
+                self._hearing.take(heartbeat, now_us())
                 return Heard(heartbeat)
             case Type.REQUEST:
                 request = decode_request(opened.body)

@@ -109,7 +109,19 @@ def _node(turn: Turn, facts: Facts, node: NodeId, holder: Holder | None) -> Json
         "stopping": turn.life.stopping if own else news.stopping if news else None,
         "watchdog_ms": news.watchdog_us // 1000 if news else None,
         "skew_ms": facts.skew_ms.get(node),
+        "hears": _hears(turn, facts, node),
     }
+
+
+def _hears(turn: Turn, facts: Facts, node: NodeId) -> list[Json] | None:
+    """Whom it hears; None of a node whose own word has not come for a lease, as nothing can be known of its ears."""
+    lease = turn.files.settings.lease_us
+    silent = facts.hearing.get(turn.life.node, {}).get(node)
+    row = facts.hearing.get(node)
+    if row is None or (node != turn.life.node and (silent is None or silent > lease)):
+        return None
+    listed = {member.node for member in turn.files.settings.members}
+    return [{"node": peer, "ms": row[peer] // 1000} for peer in sorted(row) if peer in listed]
 
 
 def _status(turn: Turn, facts: Facts, node: NodeId) -> NodeStatus:

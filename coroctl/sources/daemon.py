@@ -14,6 +14,7 @@ from coroctl.errors import CoroctlError
 from coroctl.model import (
     Availability,
     Gap,
+    Hearing,
     Lease,
     Mastership,
     Node,
@@ -117,7 +118,13 @@ def _with_role(node: Node, row: Json) -> Node:
         heard_ms=row["heard_ms"],
         current=row["current"],
         skew_ms=row["skew_ms"],
+        eligible=None if row.get("may_be") is None else row["may_be"] == "master",
+        hears=_hears(row.get("hears")),
     )
+
+
+def _hears(told: list[Json] | None) -> tuple[Hearing, ...] | None:
+    return None if told is None else tuple(Hearing(NodeId(one["node"]), one["ms"]) for one in told)
 
 
 def snapshot_of(told: Json) -> Snapshot:

@@ -14,7 +14,7 @@ from coroctl.corosync.cmap import Cmap, Map, TrackType
 from coroctl.corosync.corotypes import Track
 from coroctl.corosync.quorum import NodelistNotification, Quorum
 from coroctl.errors import CorosyncBusy, CorosyncError, CorosyncLost, NoSuchKey
-from coroctl.model import Availability, Gap, Link, NodeId, Qdevice, Snapshot, Source
+from coroctl.model import Availability, Gap, Link, NodeId, Pause, Qdevice, Snapshot, Source
 from coroctl.model import Quorum as Vote
 from coroctl.sources.members import CONFIGURED, MEMBERS, links, nodes, numbered, text, whole
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from coroctl.model import Node
 
 _KNET = "stats.knet.node"
+_PAUSES = "stats.schedmiss."
 _RELOADING = "config.reload_in_progress"
 _WATCHED = (CONFIGURED, MEMBERS, "totem.config_version", _RELOADING)
 _ANY_CHANGE = TrackType.ADD | TrackType.DELETE | TrackType.MODIFY | TrackType.PREFIX
@@ -127,7 +128,8 @@ class Session:
         )
 
     def with_links(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with the links as they are now: four calls a link, so that once a second costs little."""
+        """The snapshot with the links and pauses as they are now: four calls a link, so that it costs little."""
+        snapshot = snapshot._replace(pauses=_pauses(self._stats.read(_PAUSES)))
         if snapshot.transport != "knet":
             return snapshot
         if self._cfg is None:
@@ -206,6 +208,13 @@ class Session:
 def _is_news(note: Notification) -> bool:
     """A reload is over when its mark goes back to 0; until then keys are half old, half new."""
     return note.key != _RELOADING or note.new == 0
+
+
+def _pauses(keys: Mapping[str, Value]) -> tuple[Pause, ...]:
+    """corosync's record of when it was not scheduled, the last one first."""
+    records = sorted(numbered(keys, _PAUSES).items())
+    found = ((whole(one.get("timestamp")), one.get("delay")) for _, one in records)
+    return tuple(Pause(at / 1000, int(delay)) for at, delay in found if at and isinstance(delay, int | float))
 
 
 def _connect_cfg(stack: ExitStack) -> Cfg | None:

@@ -11,12 +11,14 @@ from coroctl.model import (
     Availability,
     Configuration,
     Gap,
+    Hearing,
     Lease,
     Link,
     Mastership,
     Node,
     NodeId,
     NodeStatus,
+    Pause,
     Qdevice,
     Quorum,
     Role,
@@ -50,6 +52,7 @@ def to_json(snapshot: Snapshot) -> Json:
         "configuration": snapshot.configuration._asdict() if snapshot.configuration else None,
         "nodes": [_node_to(node) for node in snapshot.nodes],
         "mastership": _mastership_to(snapshot.mastership),
+        "pauses": None if snapshot.pauses is None else [pause._asdict() for pause in snapshot.pauses],
         "unknown": [gap._asdict() for gap in snapshot.gaps],
     }
 
@@ -72,6 +75,7 @@ def from_json(stored: Mapping[str, Any]) -> Snapshot:
         configuration=Configuration(**stored["configuration"]) if stored["configuration"] else None,
         gaps=tuple(Gap(**gap) for gap in stored["unknown"]),
         mastership=_mastership_from(stored.get("mastership")),
+        pauses=None if stored.get("pauses") is None else tuple(Pause(**pause) for pause in stored["pauses"]),
     )
 
 
@@ -90,6 +94,7 @@ def _node_to(node: Node) -> Json:
         "role": node.role.value if node.role else None,
         "addresses": list(node.addresses),
         "links": [link._asdict() for link in node.links],
+        "hears": None if node.hears is None else [one._asdict() for one in node.hears],
     }
 
 
@@ -102,6 +107,7 @@ def _node_from(stored: Json) -> Node:
             "role": Role(stored["role"]) if stored["role"] else None,
             "addresses": tuple(stored["addresses"]),
             "links": tuple(Link(**link) for link in stored["links"]),
+            "hears": None if stored.get("hears") is None else tuple(Hearing(**one) for one in stored["hears"]),
         }
     )
 

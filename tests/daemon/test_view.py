@@ -297,3 +297,12 @@ def test_members_beyond_the_list_are_shown() -> None:
     node.feed(Membership(ALL | {NodeId(9)}, quorate=True))
     row = node.row(NodeId(9))
     assert (row["status"], row["prio"], row["name"]) == ("joined", None, "")
+
+
+def test_who_hears_whom_is_told_while_the_hearer_itself_is_heard() -> None:
+    node = Watched()
+    rows = {ME: {TWO: 10_000, THREE: 5_000_000}, TWO: {ME: 20_000, NodeId(99): 0}, THREE: {ME: 0, TWO: 0}}
+    told = {row["nodeid"]: row["hears"] for row in node.status(hearing=rows)["nodes"]}
+    assert told[ME] == [{"node": 2, "ms": 10}, {"node": 3, "ms": 5000}]
+    assert told[TWO] == [{"node": 1, "ms": 20}]
+    assert told[THREE] is None
