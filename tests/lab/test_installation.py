@@ -97,6 +97,7 @@ def test_the_units_are_sound_and_confined(two_nodes: Lab) -> None:
     [name, *_] = two_nodes.names
     verified = two_nodes.ask(name, "systemd-analyze", "verify", DAEMON, GUARD, "corosync.service")
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+    assert two_nodes.tell(name, "systemctl", "show", "-P", "Restart", "corosync") == "on-failure\n"
     for unit in (DAEMON, GUARD):
         line = two_nodes.tell(name, "systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
         found = re.search(r"exposure level for \S+: ([\d.]+)", line)
@@ -110,6 +111,7 @@ def test_an_ordinary_lab_has_it_and_runs_nothing_of_it(make_lab: MakeLab) -> Non
     for unit in (DAEMON, GUARD):
         assert plain.ask("node1", "systemctl", "is-active", unit).stdout == "inactive\n"
     assert plain.ask("node1", "systemctl", "is-enabled", DAEMON).stdout == "disabled\n"
+    assert plain.tell("node1", "systemctl", "show", "-P", "Restart", "corosync") == "no\n"
     assert plain.tell("node1", "head", "-1", "/usr/local/bin/coroctl") == f"#!{installation.PYTHON} -I\n"
     refused = plain.ask("node1", "systemctl", "start", DAEMON)
     assert refused.returncode == 1
