@@ -97,6 +97,7 @@ class Desk:
             verb=edit.verb.value,
             node=edit.node,
             value=edit.value,
+            **({"text": edit.text} if edit.text else {}),
             **({"forced": ",".join(sorted(forced))} if forced else {}),
         )
         waiting = back.answer_to(request.id)

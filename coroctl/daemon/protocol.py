@@ -41,6 +41,10 @@ class Verb(Enum):
     PROMOTE = "promote"
     SUSPEND = "suspend"
     RESUME = "resume"
+    NODE_ADD = "node-add"
+    NODE_REMOVE = "node-remove"
+    CONF_RESTORE = "conf-restore"
+    CONF_ADOPT = "conf-adopt"
 
 
 CHANGES = {
@@ -48,9 +52,17 @@ CHANGES = {
     Verb.PROMOTE: messages.Verb.PROMOTE,
     Verb.SUSPEND: messages.Verb.SUSPEND,
     Verb.RESUME: messages.Verb.RESUME,
+    Verb.NODE_ADD: messages.Verb.NODE_ADD,
+    Verb.NODE_REMOVE: messages.Verb.NODE_REMOVE,
+    Verb.CONF_RESTORE: messages.Verb.RESTORE,
+    Verb.CONF_ADOPT: messages.Verb.ADOPT,
 }
 """Verbs of control.sock only, and what the core calls them."""
-
+PLANNED = (Verb.SET_PRIORITY, Verb.PROMOTE, Verb.SUSPEND, Verb.RESUME)
+"""Those that have a preflight."""
+LINKS = 8
+NAME_CHARS = 255
+SHA256_DIGITS = 64
 
 FORCED = 16
 """The most checks that a change may name."""
@@ -131,8 +143,8 @@ def plan_of(call: Call) -> tuple[messages.Edit, Seen | None]:
         verb = Verb(call.arguments.get("change"))
     except ValueError:
         verb = Verb.PREFLIGHT
-    if verb not in CHANGES:
-        raise Refused("argument", f"change must be one of {', '.join(one.value for one in CHANGES)}", call.id)
+    if verb not in PLANNED:
+        raise Refused("argument", f"change must be one of {', '.join(one.value for one in PLANNED)}", call.id)
     return _edit(call, verb), _seen(call) if "configuration" in call.arguments else None
 
 
@@ -193,8 +205,34 @@ def _text(value: str) -> bytes:
 
 
 def _edit(call: Call, verb: Verb) -> messages.Edit:
-    node = NodeId(_number(call, "node", 1, MOST_U32))
-    return messages.Edit(CHANGES[verb], node, _number(call, "value", 0, MOST_PRIO) if verb is Verb.SET_PRIORITY else 0)
+    core_verb = CHANGES[verb]
+    if verb is Verb.CONF_RESTORE:
+        return messages.Edit(core_verb, NOBODY, text=_sha256(call))
+    node = NodeId(_number(call, "node", 0 if verb is Verb.CONF_ADOPT else 1, MOST_U32))
+    value = _number(call, "value", 0, MOST_PRIO) if verb in (Verb.SET_PRIORITY, Verb.NODE_ADD) else 0
+    return messages.Edit(core_verb, node, value, text=_name_and_addresses(call) if verb is Verb.NODE_ADD else "")
+
+
+def _sha256(call: Call) -> str:
+    said = call.arguments.get("sha256")
+    if isinstance(said, str) and len(said) == SHA256_DIGITS and not set(said) - set("0123456789abcdef"):
+        return said
+    raise Refused("argument", f"sha256 must be {SHA256_DIGITS} hexadecimal digits", call.id)
+
+
+def _name_and_addresses(call: Call) -> str:
+    """Of a new node, as the core passes it on."""
+    addresses = call.arguments.get("addresses")
+    if not isinstance(addresses, list) or not 1 <= len(addresses) <= LINKS:
+        raise Refused("argument", f"addresses must be a list of 1 to {LINKS}", call.id)
+    words = [call.arguments.get("name"), *addresses]
+    if not all(isinstance(word, str) and 0 < len(word) <= NAME_CHARS and _is_word(word) for word in words):
+        raise Refused("argument", f"name and addresses are words of at most {NAME_CHARS} ASCII characters", call.id)
+    return " ".join(words)
+
+
+def _is_word(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _seen(call: Call) -> Seen:

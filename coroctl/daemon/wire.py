@@ -56,8 +56,8 @@ ID_MAX = 256
 """Bytes of a request's id."""
 ACTOR_MAX = 2048
 """Bytes of a request's actor."""
-TEXT_MAX = 2048
-"""Bytes of an edit's text: a name and eight addresses."""
+TEXT_MAX = 4096
+"""Bytes of an edit's text; a name and eight addresses have less."""
 WHY_MAX = 4096
 """Bytes of an answer's reason. A longer one is cut when it is sent."""
 

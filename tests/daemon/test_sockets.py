@@ -163,6 +163,52 @@ async def test_the_other_changes(tmp_path: Path, verb: str, asked: Verb) -> None
         assert daemon.asked.get_nowait()[0].edit == Edit(asked, NodeId(2))
 
 
+ADDED = {"node": 4, "value": 5, "name": "n4", "addresses": ["10.0.0.4", "10.0.1.4"]}
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "edit"),
+    [
+        ("node-add", ADDED, Edit(Verb.NODE_ADD, NodeId(4), 5, text="n4 10.0.0.4 10.0.1.4")),
+        ("node-remove", {}, Edit(Verb.NODE_REMOVE, NodeId(2))),
+        ("conf-restore", {"sha256": "0a" * 32}, Edit(Verb.RESTORE, NodeId(0), text="0a" * 32)),
+        ("conf-adopt", {"node": 0}, Edit(Verb.ADOPT, NodeId(0))),
+        ("conf-adopt", {}, Edit(Verb.ADOPT, NodeId(2))),
+    ],
+)
+async def test_changes_of_the_file_as_a_whole(tmp_path: Path, verb: str, more: dict[str, object], edit: Edit) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon, "control.sock") as peer:
+        assert (await peer.ask(verb=verb, **{**CHANGE, **more}))["result"]["verdict"] == "ok"
+        assert daemon.asked.get_nowait()[0].edit == edit
+
+
+@pytest.mark.parametrize(
+    ("verb", "more"),
+    [
+        ("node-add", ADDED | {"node": 0}),
+        ("node-add", ADDED | {"value": -1}),
+        ("node-add", ADDED | {"name": "n 4"}),
+        ("node-add", ADDED | {"name": ""}),
+        ("node-add", ADDED | {"name": 4}),
+        ("node-add", ADDED | {"name": "n" * 256}),
+        ("node-add", ADDED | {"addresses": []}),
+        ("node-add", ADDED | {"addresses": "10.0.0.4"}),
+        ("node-add", ADDED | {"addresses": ["10.0.0.4\nnodeid: 1"]}),
+        ("node-add", ADDED | {"addresses": ["10.0.0.4"] * 9}),
+        ("node-remove", {"node": 0}),
+        ("conf-restore", {"sha256": "0A" * 32}),
+        ("conf-restore", {"sha256": "0a" * 31}),
+        ("conf-restore", {}),
+        ("conf-adopt", {"node": -1}),
+        ("preflight", {"change": "node-remove"}),
+    ],
+)
+async def test_arguments_that_make_no_sense_for_them(tmp_path: Path, verb: str, more: dict[str, object]) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon, "control.sock") as peer:
+        assert (await peer.ask(verb=verb, **{**CHANGE, **more}))["error"]["code"] == "argument"
+        assert daemon.asked.empty()
+
+
 async def test_status_takes_no_changes(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon, connected(daemon) as peer:
         assert (await peer.ask(verb="promote", **CHANGE))["error"]["code"] == "denied"
