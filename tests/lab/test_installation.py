@@ -27,7 +27,6 @@ pytestmark = pytest.mark.lab
 
 TOP = Path(__file__).parents[2]
 DAEMON, GUARD, MANAGER = "corolistener.service", "corolistener-guard.service", "vmmgr.service"
-LEASE_MS = 1000
 MOST_EXPOSED = 4.0
 GUARD_MS = 100
 """After the lease's end, by the daemon's own rule."""
@@ -74,7 +73,7 @@ class Served(NamedTuple):
 def two_nodes() -> Iterator[Lab]:
     """Neither can do without the other, so that the first is master again whatever happened to it."""
     name = f"i{os.getpid()}"
-    wanted = Wanted(name=name, nodes=2, token_ms=1000, listener=True, lease_ms=LEASE_MS)
+    wanted = Wanted(name=name, nodes=2, token_ms=1000, listener=True)
     yield Lab(lab.up(wanted, owner=this_process()))
     lab.down(name)
 
