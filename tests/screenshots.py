@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import resvg_py
 from rich.console import Console
@@ -19,11 +20,15 @@ from coroctl.lab.lab import Wanted, down, up
 from coroctl.lab.processes import this_process
 from coroctl.lab.run import until
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FOLDER = Path(__file__).parents[1] / "screenshots"
 FONTS = "/usr/share/fonts/truetype/firacode"
 """Debian's fonts-firacode; without it the PNG would have no text, silently."""
 
 
+WATCHER = "node2"
 SIZES = {"console": (120, 32), "console-80x24": (80, 24)}
 
 
@@ -34,7 +39,7 @@ def main() -> int:
         return 1
     name = f"shots{os.getpid()}"
     try:
-        lab = Lab(up(Wanted(name=name, token_ms=1000, networks=2), owner=this_process()))
+        lab = Lab(up(Wanted(name=name, token_ms=1000, networks=2, listener=True), owner=this_process()))
         _consoles(lab)
         _list(lab)
     finally:
@@ -43,17 +48,18 @@ def main() -> int:
 
 
 def _consoles(lab: Lab) -> None:
-    """Consoles on node1 that have seen a node die and return, and a link go."""
+    """Consoles on node2 that have seen the master die, their node take over, the old master return, and a link go."""
+    until(_master(lab, 1), 60, "node1 to be master", every_s=0.5)
     with contextlib.ExitStack() as stack:
         shootings = {name: stack.enter_context(_shooting(lab, size)) for name, size in SIZES.items()}
         for shooting in shootings.values():
             _line(shooting)  # it is watching
-        lab.kill("node3")
-        lab.wait("node3=left")
-        lab.start("node3")
-        lab.wait("node3=joined")
-        network.unplug(lab.plan, lab.plan.ports(lab.plan.node("node2"))[1:])
-        until(lambda: "DOWN" in lab.tell("node1", "coroctl", "links"), 30, "a link to go down", every_s=0.5)
+        lab.kill("node1")
+        until(_master(lab, 2), 60, "node2 to be master", every_s=0.5)
+        lab.start("node1")
+        lab.wait("node1=joined")
+        network.unplug(lab.plan, lab.plan.ports(lab.plan.node("node3"))[1:])
+        until(lambda: "DOWN" in lab.tell(WATCHER, "coroctl", "links"), 30, "a link to go down", every_s=0.5)
         for name, shooting in shootings.items():
             assert shooting.stdin is not None
             shooting.stdin.write("now\n")
@@ -62,9 +68,19 @@ def _consoles(lab: Lab) -> None:
     lab.heal()
 
 
+def _master(lab: Lab, nodeid: int) -> Callable[[], bool]:
+    """Whether a node is master, as the watcher sees it."""
+
+    def look() -> bool:
+        seen = lab.listing(WATCHER)
+        return seen is not None and seen.role.get(nodeid) == "M"
+
+    return look
+
+
 def _shooting(lab: Lab, size: tuple[int, int]) -> subprocess.Popen[str]:
     shoot = [sys.executable, str(FOLDER.parent / "tests/shoot.py"), *map(str, size)]
-    command = [*node.enter(lab.plan, lab.plan.node("node1")), "timeout", "120", *shoot]
+    command = [*node.enter(lab.plan, lab.plan.node(WATCHER)), "timeout", "120", *shoot]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -76,11 +92,11 @@ def _line(shooting: subprocess.Popen[str]) -> str:
 def _list(lab: Lab) -> None:
     lab.kill("node3")
     lab.wait("node3=left")
-    console = Console(record=True, width=84, file=io.StringIO())
-    console.print("[b]root@node1:~#[/b] coroctl -l", highlight=False)
-    console.print(lab.tell("node1", "coroctl", "-l"), highlight=False, markup=False, end="")
-    console.print("[b]root@node1:~#[/b] coroctl status", highlight=False)
-    console.print(lab.tell("node1", "coroctl", "status"), highlight=False, markup=False, end="")
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print("[b]root@node2:~#[/b] coroctl -l", highlight=False)
+    console.print(lab.tell(WATCHER, "coroctl", "-l"), highlight=False, markup=False, end="")
+    console.print("[b]root@node2:~#[/b] coroctl status", highlight=False)
+    console.print(lab.tell(WATCHER, "coroctl", "status"), highlight=False, markup=False, end="")
     save("list", console.export_svg(title="coroctl -l"))
 
 

@@ -22,6 +22,7 @@ from coroctl.decision.values import NOBODY, Identity, News, Office, Reason, Reco
 
 if TYPE_CHECKING:
     from coroctl.decision.peers import Rank
+    from coroctl.decision.settings import Voters
     from coroctl.decision.state import Turn
     from coroctl.model import NodeId
 
@@ -140,6 +141,13 @@ def told_vote(turn: Turn) -> Tenure | None:
     return wanted if wanted == durable or not turn.life.rules.vote_after_storing else None
 
 
+def wanted_weight(voters: Voters, own: NodeId) -> int:
+    """Of others, to make good for lost state: more than sum - majority; all there are where that is less, as for a
+    node that is a majority by itself. What such a node decided alone is known to nobody else: its terms begin anew.
+    """
+    return min(voters.total - voters.majority + 1, voters.total - voters.weights.get(own, 0))
+
+
 def regain_trust(turn: Turn) -> None:
     """After the state was lost (L9): fresh terms of others of weight > sum - majority, so that one of them knows
     every vote that this node may have given and every file that it may have staged; the highest term is the floor,
@@ -151,13 +159,13 @@ def regain_trust(turn: Turn) -> None:
         return
     others = turn.heard.keys() - {turn.life.node}
     for one in turn.files.lists:
-        if sum(one.weights.get(node, 0) for node in others) <= one.total - one.majority:
+        if sum(one.weights.get(node, 0) for node in others) < wanted_weight(one, turn.life.node):
             return
     if peers.staged_elsewhere(turn) is not None:
         # It may have been among the majority that staged this file, too: it is staged here again first (files.py).
         return
-    longest = max(news.vote_promise_us for news in turn.heard.values())
-    term = max(turn.ballots.term, *(news.term for news in turn.heard.values()))
+    longest = max((news.vote_promise_us for news in turn.heard.values()), default=0)
+    term = max((turn.ballots.term, *(news.term for news in turn.heard.values())))
     grants_from = max(turn.life.grants_from, turn.now + longest)
     turn.life = turn.life._replace(trusted=True, grants_from=grants_from)
     turn.disk = turn.disk._replace(wanted=turn.disk.wanted._replace(vote=None, floor=term))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from coroctl.decision.actions import Alarm, FetchFile, Send, StageFile, Store, Warn
 from coroctl.decision.events import FileFetched, FileStaged, Heard, Stored, StoreFailed, Tick
+from coroctl.decision.settings import Member
 from coroctl.decision.values import Ballot, Heartbeat, Identity, Mark, Office, Reason, Record, Run, Staged, Tenure
-from tests.decision.build import INCARNATION, ME, T0, THREE, TWO, Node, claim, news, voted
+from tests.decision.build import INCARNATION, ME, SETTINGS, T0, THREE, TWO, Node, claim, news, voted
 
 P = 2_200_000
 FIRST, SECOND = Tenure(1, TWO, 9, 77), Tenure(2, THREE, 9, 78)
@@ -149,6 +150,18 @@ def test_lost_state_waits_for_terms_of_the_others() -> None:
     assert (early, node.state.life.trusted) == (False, True), "one of three may not know the latest vote"
     assert node.state.disk.durable.floor == 8
     assert node.state.life.grants_from >= node.now + 9_000_000 - 5000, "the longest promise, not one's own"
+
+
+def test_a_node_that_is_a_majority_by_itself_asks_whoever_else_there_is() -> None:
+    """A cluster of one, or of unequal votes: more than all the others cannot be heard."""
+    alone = Node(lost=True, settings=SETTINGS._replace(members=(Member(ME),)))
+    assert alone.state.life.trusted
+    heavy = Node(lost=True, settings=SETTINGS._replace(members=(Member(ME, votes=3), Member(TWO), Member(THREE))))
+    heavy.hear(TWO, news(prio=10, term=6))
+    assert not heavy.state.life.trusted
+    heavy.hear(THREE, news(prio=10, term=4))
+    assert heavy.state.life.trusted
+    assert heavy.state.disk.wanted.floor == 6
 
 
 def test_lost_state_may_have_lost_a_staged_file_too() -> None:
