@@ -29,7 +29,7 @@ from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
 from coroctl.daemon.outlook_subject import Probe
 from coroctl.daemon.probing import probed
 from coroctl.daemon.rendering import Level
-from coroctl.daemon.runfile import read_run
+from coroctl.daemon.runfile import read_facts, read_run
 from coroctl.daemon.shell import Shell, Tools
 from coroctl.daemon.sockets import Sockets
 from coroctl.daemon.view import status, visible
@@ -128,6 +128,7 @@ class Daemon:
         known = await asyncio.to_thread(store.load, self.paths.record, self.ready.node)
         staged = await asyncio.to_thread(self._files.staged)
         run = read_run(self.paths.run_file)
+        await kit.clear_former(read_facts(self.paths.run_file), self.master.kit.outfit, self.reporter.note)
         serving = await self.master.serving()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._first_word.wait(), COROSYNC_S)

@@ -16,12 +16,14 @@ from coroctl.daemon.net_conflict import ConflictWatch
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.uplink import Uplink
 from coroctl.decision.events import AddressGone, GateGone
+from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.daemon.configuration import Outfit
     from coroctl.daemon.rendering import Value
+    from coroctl.daemon.runfile import GuardFacts
     from coroctl.decision.events import Event
 
 
@@ -96,6 +98,18 @@ def _device_back(tell: Callable[[Event], None], device: str, note: Note) -> None
 
 def _stranger(address: str, note: Note, mac: str) -> None:
     note(Level.ALERT, "address-conflict", address=address, mac=mac, text="somebody else answers for the address")
+
+
+async def clear_former(former: GuardFacts, outfit: Outfit, note: Note) -> None:
+    """What a former life held under a configuration that has changed since: the core only knows the present one."""
+    place = (former.address, former.prefix, former.device)
+    try:
+        if former.address and place != (outfit.address, outfit.prefix, outfit.device):
+            await Address(*place).remove()
+        if former.service and former.service != outfit.service:
+            await Manager(former.service).kill(outfit.service_kill_ms)
+    except CoroctlError as error:
+        note(Level.WARNING, "leftovers", why=str(error))
 
 
 async def start(kit: Kit, note: Note) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NOTHING_YET = frozenset({Step.BRING_INVENTORY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
 """Steps about machines: no machine is managed without an inventory."""
+NUDGE_US = 1_000_000
 ABOUT_ADDRESS = frozenset({Step.ADD_ADDRESS, Step.REMOVE_ADDRESS, Step.DISARM, Step.RESTORE_GATE})
 LOCK_WORK = {
     Step.LOCK: locks.create_lock,
@@ -48,6 +49,8 @@ class Master:
         self._note = note
         self._refreshing: asyncio.Task[None] | None = None
         self._until = 0
+        self._nudge_at = 0
+        self._missed = False
 
     async def serving(self) -> bool:
         """Whether a former life's address and manager are in place."""
@@ -80,7 +83,8 @@ class Master:
     def write_run(self, run: Run) -> None:
         """/run, then the guard: it need only be told of a lease when it knows of none."""
         outfit = self.kit.outfit
-        facts = GuardFacts(outfit.service, outfit.address, outfit.prefix, outfit.device)
+        lock = f"{outfit.lock_dir}/{locks.SERVICE_LOCK}"
+        facts = GuardFacts(outfit.service, outfit.address, outfit.prefix, outfit.device, lock)
         try:
             write_run(self._run_file, run, facts)
         except RunFileError as error:
@@ -89,16 +93,21 @@ class Master:
             return
         if not run.guard_until:
             self.guarded = False
-        elif not self.guarded:
+        elif not self.guarded or now_us() >= self._nudge_at:
             self._call_guard()
 
     def _call_guard(self) -> None:
+        """While a lease is guarded, now and then: a guard that has died is to be missed before it is needed."""
+        was, self._nudge_at = self.guarded, now_us() + NUDGE_US
         try:
             self._guard.nudge()
         except GuardMissing as error:
-            self._note(Level.ALERT, "guard-missing", why=str(error))
+            self.guarded = False
+            if was or not self._missed:
+                self._note(Level.ALERT, "guard-missing", why=str(error))
+            self._missed = True
         else:
-            self.guarded = True
+            self.guarded, self._missed = True, False
 
     # Steps
 

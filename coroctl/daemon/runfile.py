@@ -34,6 +34,8 @@ class GuardFacts(NamedTuple):
     prefix: int
     device: str
     """Where the address is; empty if none."""
+    lock: str = ""
+    """Path of the manager's lock file; empty if none."""
 
 
 NO_FACTS = GuardFacts("", "", 0, "")
@@ -67,12 +69,12 @@ def read_run(path: Path) -> Run | None:
 def read_facts(path: Path) -> GuardFacts:
     """What the former life held, whatever the configuration says now; nothing if it is not known."""
     document = _read(path)
-    texts = [document.get(key) for key in ("service", "address", "device")]
+    texts = [document.get(key) for key in ("service", "address", "device", "lock")]
     prefix = document.get("prefix")
     if not all(isinstance(text, str) for text in texts) or type(prefix) is not int or not 0 <= prefix <= MOST_PREFIX:
         return NO_FACTS
-    service, address, device = map(str, texts)
-    return GuardFacts(service, address, prefix, device)
+    service, address, device, lock = map(str, texts)
+    return GuardFacts(service, address, prefix, device, lock)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUN = Run(99, 12, Tenure(41, NodeId(7), 99, 5), 2_000_000, 123_456_789, 123_456_790)
-FACTS = GuardFacts("vmmgr.service", "10.0.0.100", 24, "vmbr0")
+FACTS = GuardFacts("vmmgr.service", "10.0.0.100", 24, "vmbr0", "/tmp/.lock.vmmgr.service")
 
 numbers = st.integers(0, MOST)
 tenures = st.none() | st.builds(Tenure, st.integers(1, MOST), st.integers(1, 1 << 31).map(NodeId), numbers, numbers)
@@ -50,6 +50,7 @@ def test_the_keys_are_those_that_the_guard_knows(tmp_path: Path) -> None:
         "address": "10.0.0.100",
         "prefix": 24,
         "device": "vmbr0",
+        "lock": "/tmp/.lock.vmmgr.service",
     }
     assert (tmp_path / "run.json").stat().st_mode & 0o777 == 0o600
 
