@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from coroctl.decision.rules import RULES
-from coroctl.sim import mutations, scenario, schedule, search, takeover
+from coroctl.decision.rules import RULES, Rules
+from coroctl.sim import mutations, rounds, scenario, schedule, search, takeover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCENARIOS = Path("tests/scenarios")
 
@@ -54,15 +59,22 @@ def mutate(args: argparse.Namespace) -> int:
 
 
 def explore(args: argparse.Namespace) -> int:
-    """Every order of events, up to a depth."""
-    begun = time.monotonic()
-    found = search.search(args.places)
-    took = time.monotonic() - begun
-    print(
-        f"{found.places} places, everything up to {found.depth} events, {took:.0f} s: {found.broken or 'no violation'}"
-    )
-    print(*found.path, sep="\n", end="")
-    return 1 if found.broken else 0
+    """Every order of events up to a depth, then every plan of rounds; with all rules, or without one."""
+    rules = mutations.without(args.without) if args.without else RULES
+    searches: list[tuple[str, str, Callable[[], search.Found]]] = [
+        ("any order", "events", partial(search.search, args.places, rules=rules)),
+        *((plan.name, "rounds", partial(rounds.search, plan, rules)) for plan in rounds.PLANS),
+    ]
+    bad = 0
+    for name, unit, run in searches:
+        begun = time.process_time()
+        found = run()
+        took = time.process_time() - begun
+        what = found.broken or "no violation"
+        seen = f"{found.places} places, everything up to {found.depth} {unit}, {took:.0f} s"
+        print(f"{name}: {seen}: {what}", *found.path, sep="\n  ", flush=True)
+        bad += bool(found.broken)
+    return 1 if bad else 0
 
 
 def times(args: argparse.Namespace) -> int:
@@ -95,7 +107,8 @@ def main() -> int:
     one.add_argument("--scenarios", type=Path, default=SCENARIOS)
     one.set_defaults(run=mutate)
     one = verbs.add_parser("search")
-    one.add_argument("--places", type=int, default=150_000)
+    one.add_argument("--places", type=int, default=60_000)
+    one.add_argument("--without", choices=Rules._fields, help="a rule to leave out")
     one.set_defaults(run=explore)
     one = verbs.add_parser("takeover")
     one.add_argument("--runs", type=int, default=100)
