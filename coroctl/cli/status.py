@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from coroctl.model import Node, Snapshot
+    from coroctl.sources.schema import Json
 
 
 configure = answer.configure
@@ -21,9 +22,16 @@ configure = answer.configure
 
 def run(args: argparse.Namespace) -> int:
     """Print all that is known."""
-    return answer.answer(
-        args, lines, lambda snapshot: {**to_json(snapshot), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-    )
+    return answer.answer(args, lines, as_json)
+
+
+def as_json(snapshot: Snapshot) -> Json:
+    """The snapshot, when it was asked, and what is wrong."""
+    from coroctl.alarms import alarms
+    from coroctl.alarms.words import to_json as alarm_to_json
+
+    found = [alarm_to_json(one) for one in alarms(snapshot, time.time())]
+    return {**to_json(snapshot), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "alarms": found}
 
 
 def lines(snapshot: Snapshot) -> list[str]:
