@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "check": "one line for a monitoring system: what is wrong, and numbers",
     "console": "the live console: what coroctl alone opens on a terminal",
     "conf": "check and compare corosync.conf files",
     "demo": "a real three-node cluster on this machine, watched live",
