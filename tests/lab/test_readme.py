@@ -1,4 +1,4 @@
-"""The README's program does what the README says, on a cluster that loses a node and then its corosync."""
+"""The program of docs/corosync-from-python.md does what that says, on a cluster that loses a node and then its corosync."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Output:
 
 @pytest.fixture
 def output(three_nodes: Lab) -> Iterator[Output]:
-    """What the README's program prints on node1."""
-    [program] = re.findall(r"```python\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
+    """What the program prints on node1."""
+    [program] = re.findall(r"```python\n(.*?)```", (TOP / "docs/corosync-from-python.md").read_text(), re.DOTALL)
     Path(f"/proc/{three_nodes.init_pid('node1')}/root/root/members.py").write_text(program)
     command = [*node.enter(three_nodes.plan, three_nodes.plan.node("node1")), sys.executable, "/root/members.py"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
