@@ -63,7 +63,7 @@ PROMOTE = Action(
     "promote", "promote", "P", "Promote", "make a node the master, with the largest priority", Risk.MOVES, typed=True
 )
 SUSPEND = Action(
-    "suspend", "suspend", "s", "Suspend", "let a node hold nothing and start nothing until it is resumed",
+    "suspend", "suspend", "s", "Suspend", "let a node hold and start nothing until resumed",
     Risk.MAY_MOVE, typed=True,
 )  # fmt: skip
 RESUME = Action("resume", "resume", "r", "Resume", "end a node's suspension", Risk.MAY_MOVE, typed=False)

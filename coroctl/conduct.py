@@ -41,6 +41,14 @@ class NodeReport(NamedTuple):
     role: str
 
 
+class Step(NamedTuple):
+    """Something that has happened on the way."""
+
+    at_s: float
+    """Since it was asked for."""
+    text: str
+
+
 class Report(NamedTuple):
     """The end."""
 
@@ -51,6 +59,21 @@ class Report(NamedTuple):
     """What of an ok change had not happened when the time was up; empty if everything had."""
     nodes: tuple[NodeReport, ...]
     took_s: float
+
+
+class Operator:
+    """Both of the below, by one client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def preflight(self, ask: Ask) -> Outlook:
+        """See the function."""
+        return preflight(self._client, ask)
+
+    def conduct(self, ask: Ask, outlook: Outlook, tell: Callable[[Step], object]) -> Report:
+        """See the function."""
+        return conduct(self._client, ask, outlook, tell)
 
 
 def preflight(client: Client, ask: Ask) -> Outlook:
@@ -81,19 +104,19 @@ def _outlook(told: Json) -> Outlook:
     )
 
 
-def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[str], None], request: str = "") -> Report:
-    """Ask for it and follow it; `tell` gets a line for each step. Raises what the client raises."""
+def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[Step], object], request: str = "") -> Report:
+    """Ask for it and follow it; `tell` gets each step. Raises what the client raises."""
     begin = time.monotonic()
     with _Asking(client, ask, outlook.seen, request or os.urandom(16).hex()) as asking:
         sight = _Sight(client, ask, outlook)
         try:
             for line in _followed(sight, asking):
-                tell(f"{time.monotonic() - begin:6.2f} s  {line}")
+                tell(Step(time.monotonic() - begin, line))
             outcome = asking.outcome()
             made = outcome.verdict == "ok"
             missing = ""
             if made:
-                missing = _settle(sight, lambda line: tell(f"{time.monotonic() - begin:6.2f} s  {line}"))
+                missing = _settle(sight, lambda line: tell(Step(time.monotonic() - begin, line)))
             else:
                 sight.look(LOOK_AGAIN_S)
             return Report(outcome.verdict, outcome.why, missing, sight.nodes(made=made), time.monotonic() - begin)
@@ -123,7 +146,7 @@ def _followed(sight: _Sight, asking: _Asking) -> Iterator[str]:
     yield from sight.look(0)
 
 
-def _settle(sight: _Sight, tell: Callable[[str], None]) -> str:
+def _settle(sight: _Sight, tell: Callable[[str], object]) -> str:
     """Until everything that was foretold has happened; else what has not."""
     end = time.monotonic() + SETTLE_S
     while missing := sight.missing():

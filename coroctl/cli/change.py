@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from coroctl.actions import Action, Outlook
     from coroctl.client import Json
-    from coroctl.conduct import Report
+    from coroctl.conduct import Report, Step
     from coroctl.model import NodeId
 
 EXIT_OK = 0
@@ -84,7 +84,7 @@ def _may_go_on(args: argparse.Namespace, ask: Ask, outlook: Outlook) -> int | No
 
 def _carry_out(args: argparse.Namespace, client: Client, ask: Ask, outlook: Outlook) -> int:
     try:
-        report = conduct(client, ask, outlook, lambda line: _progress(args, line))
+        report = conduct(client, ask, outlook, lambda step: _progress(args, step))
     except (Denied, Rejected) as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
@@ -177,8 +177,8 @@ def _indented(rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"  {line}" for line in table(rows[0], rows[1:])] if rows else []
 
 
-def _progress(args: argparse.Namespace, line: str) -> None:
-    print(plain(line), file=sys.stderr if args.json else sys.stdout, flush=True)
+def _progress(args: argparse.Namespace, step: Step) -> None:
+    print(f"{step.at_s:6.2f} s  {plain(step.text)}", file=sys.stderr if args.json else sys.stdout, flush=True)
 
 
 def _as_json(outlook: Outlook, report: Report | None) -> Json:

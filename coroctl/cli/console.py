@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options for demos and wrappers."""
+    parser.add_argument("--read-only", action="store_true", help="offer nothing that changes the cluster")
     parser.add_argument("--notice", action="append", default=[], metavar="TEXT", help="a line to begin the events with")
 
 
@@ -21,15 +22,21 @@ def run(args: argparse.Namespace) -> int:
         from coroctl.cli.listing import print_listing
 
         return print_listing()
-    return open_console(args.notice)
+    from coroctl.cli import preferences
+
+    read_only = args.read_only or preferences.load(preferences.path()).read_only
+    return open_console(args.notice, read_only=read_only)
 
 
-def open_console(notices: list[str]) -> int:
+def open_console(notices: list[str], *, read_only: bool) -> int:
     """The console on this node's corosync, until the user leaves it."""
+    from coroctl.client import Client
+    from coroctl.conduct import Operator
     from coroctl.sources.logs import LogFollower, choose_log
     from coroctl.sources.watch import Watch
     from coroctl.tui.app import Console
 
-    console = Console(Watch(), LogFollower(choose_log()), notices)
+    operator = None if read_only else Operator(Client())
+    console = Console(Watch(), LogFollower(choose_log()), notices, operator=operator)
     console.run()
     return console.return_code or 0

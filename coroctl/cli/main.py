@@ -29,7 +29,7 @@ COMMANDS = {
     "promote": "make a node the master, with the largest priority",
     "resume": "end a node's suspension",
     "status": "all that this node knows of its cluster",
-    "suspend": "let a node hold nothing and start nothing until it is resumed",
+    "suspend": "let a node hold and start nothing until resumed",
 }
 """Name of a command (its module is ``coroctl.cli.NAME``) and what ``--help`` says of it."""
 

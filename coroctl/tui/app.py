@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -11,7 +12,10 @@ from textual.app import App
 from textual.binding import Binding
 
 from coroctl.tui import terminal
-from coroctl.tui.messages import Logged, Updated
+from coroctl.tui.messages import Logged, Updated, Wanted
+from coroctl.tui.palette import NodeActions
+from coroctl.tui.screens.action import ActionScreen
+from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.overview import Overview, local_time
 
 if TYPE_CHECKING:
@@ -19,9 +23,11 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
 
+    from coroctl.actions import Action
     from coroctl.model import Availability
     from coroctl.sources.feed import Feed
     from coroctl.sources.logs import LogFollower
+    from coroctl.tui.screens.action import Operator
 
 TICK_S = 1.0
 """How often the age of the data and a silent source are looked at."""
@@ -33,11 +39,14 @@ class Console(App[None]):
     """``coroctl`` on a terminal."""
 
     TITLE = "coroctl"
-    ENABLE_COMMAND_PALETTE = False
+    CSS = "SearchIcon { display: none; }"  # a picture that many terminals cannot show
+    ENABLE_COMMAND_PALETTE = False  # no key of its own, and no commands of Textual's
+    COMMANDS = {NodeActions}  # noqa: RUF012 - as App has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("question_mark", "help", "Help"),
+        Binding("ctrl+p", "command_palette", "Palette", show=False),
     ]
 
     def __init__(
@@ -46,11 +55,16 @@ class Console(App[None]):
         log: LogFollower,
         notices: Iterable[str] = (),
         wall_clock: Callable[[], str] = local_time,
+        operator: Operator | None = None,
     ) -> None:
+        """Without an `operator` nothing can be changed, and nothing that would is offered."""
         super().__init__(ansi_color=True)
+        self._operator = operator
+        self.use_command_palette = operator is not None
+        self.animation_level = "none"
         self._feed = feed
         self._follower = log
-        self._overview = Overview(log.path, notices, wall_clock)
+        self._overview = Overview(log.path, notices, wall_clock, actions=operator is not None)
         self._ended = threading.Event()
         self._shown: Availability | None = None
 
@@ -81,6 +95,20 @@ class Console(App[None]):
     def show_log(self, message: Logged) -> None:
         self._overview.show_log(message.news)
 
+    @on(Wanted)
+    def open_action(self, message: Wanted) -> None:
+        """The menu first, if no action was chosen yet."""
+        if self._operator is None:
+            return
+        if message.action is not None:
+            self.push_screen(ActionScreen(self._operator, message, message.action))
+        else:
+            self.push_screen(MenuScreen(message.label), partial(self._chosen, message))
+
+    def _chosen(self, wanted: Wanted, action: Action | None) -> None:
+        if self._operator is not None and action is not None:
+            self.push_screen(ActionScreen(self._operator, wanted, action))
+
     def _tick(self) -> None:
         if not self.is_headless:
             terminal.leave_if_terminal_has_gone()
@@ -103,6 +131,10 @@ class Console(App[None]):
                 reason = news.reason
             self._ended.wait(LOG_S)
         self._follower.close()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The palette offers actions and nothing else."""
+        return self._operator is not None if action == "command_palette" else super().check_action(action, parameters)
 
     def action_help(self) -> None:
         """The help is made from the bindings, so it cannot lie."""

@@ -1,4 +1,4 @@
-"""What the console's threads tell its screens. A newer update replaces one that was not looked at yet."""
+"""What the console's threads and screens tell each other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from coroctl.actions import Action
+    from coroctl.model import NodeId
     from coroctl.sources.feed import Update
     from coroctl.sources.logs import News
 
@@ -25,3 +27,15 @@ class Logged(Message):
     def __init__(self, news: News) -> None:
         super().__init__()
         self.news = news
+
+
+class Wanted(Message):
+    """Somebody wants to do something to a node; without an action: to choose from a menu."""
+
+    def __init__(self, action: Action | None, node: NodeId, label: str, prio: int | None) -> None:
+        super().__init__()
+        self.action = action
+        self.node = node
+        self.label = label
+        self.prio = prio
+        """Its priority as it is shown."""

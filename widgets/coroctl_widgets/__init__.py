@@ -6,29 +6,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from coroctl_widgets.choice import Choice
     from coroctl_widgets.event_list import Event, EventList, Level
     from coroctl_widgets.lines import Tone
     from coroctl_widgets.live_table import Cell, Column, LiveTable, Row
     from coroctl_widgets.log_tail import LogTail
+    from coroctl_widgets.log_view import LogView
     from coroctl_widgets.notes import Note, Notes
+    from coroctl_widgets.paper import Paper, Remark
     from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge
+    from coroctl_widgets.sheet_dialog import Entry, Sheet, SheetDialog
     from coroctl_widgets.text import Align, crop, fit, neutral
     from coroctl_widgets.title_bar import Title, TitleBar
 
 __all__ = [
     "Align",
     "Cell",
+    "Choice",
     "Column",
+    "Entry",
     "Event",
     "EventList",
     "Gauge",
     "Level",
     "LiveTable",
     "LogTail",
+    "LogView",
     "Note",
     "Notes",
+    "Paper",
     "QuorumGauge",
+    "Remark",
     "Row",
+    "Sheet",
+    "SheetDialog",
     "Title",
     "TitleBar",
     "Tone",
@@ -38,12 +49,16 @@ __all__ = [
 ]
 
 _MODULES = {
+    "choice": ("Choice",),
     "event_list": ("Event", "EventList", "Level"),
     "lines": ("Tone",),
     "live_table": ("Cell", "Column", "LiveTable", "Row"),
     "log_tail": ("LogTail",),
+    "log_view": ("LogView",),
     "notes": ("Note", "Notes"),
+    "paper": ("Paper", "Remark"),
     "quorum_gauge": ("Gauge", "QuorumGauge"),
+    "sheet_dialog": ("Entry", "Sheet", "SheetDialog"),
     "text": ("Align", "crop", "fit", "neutral"),
     "title_bar": ("Title", "TitleBar"),
 }

@@ -10,9 +10,11 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from coroctl.actions import ACTIONS
 from coroctl.model import Availability
-from coroctl.sources.changes import changes
+from coroctl.sources.changes import changes, label
 from coroctl.tui import presenters
+from coroctl.tui.messages import Wanted
 from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from coroctl.model import Snapshot
+    from coroctl.actions import Action
+    from coroctl.model import Node, Snapshot
     from coroctl.sources.feed import Update
     from coroctl.sources.logs import News
 
@@ -35,6 +38,8 @@ class Overview(Screen[None]):
     """Shows updates; owns the memory of the last one, to tell what has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "menu", "Actions"),
+        *(Binding(one.key, f"act('{one.name}')", one.label, show=False) for one in ACTIONS),
         Binding("n", "focus_part('nodes')", "Nodes"),
         Binding("e", "focus_part('events')", "Events"),
         Binding("o", "focus_part('log')", "Log"),
@@ -48,8 +53,17 @@ class Overview(Screen[None]):
     #log { height: 1fr; min-height: 3; }
     """
 
-    def __init__(self, log: str, notices: Iterable[str] = (), wall_clock: Callable[[], str] = local_time) -> None:
+    def __init__(
+        self,
+        log: str,
+        notices: Iterable[str] = (),
+        wall_clock: Callable[[], str] = local_time,
+        *,
+        actions: bool = False,
+    ) -> None:
+        """Without `actions` there are none: neither keys nor a menu, and none in the help."""
         super().__init__()
+        self._actions = actions
         self._path = log
         # Kept, not looked up: a last update may come when the screen is being taken down.
         self._title = TitleBar(presenters.title(None, None), id="title")
@@ -114,6 +128,35 @@ class Overview(Screen[None]):
         self._tail.set_source(self._path, news.reason)
         if news.lines:
             self._tail.append(news.lines)
+
+    @on(LiveTable.RowSelected, "#nodes")
+    def open_menu(self) -> None:
+        """Enter on a node."""
+        if self._actions:
+            self.action_menu()
+
+    def wanted(self, action: Action | None) -> Wanted | None:
+        """An action, or the menu, for the node under the cursor, by its identity; None if there is none."""
+        node = next((one for one in self._known() if str(one.nodeid) == self._nodes_table.cursor_key), None)
+        return None if node is None else Wanted(action, node.nodeid, label(node), node.prio)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """What is not offered is not bound."""
+        return self._actions if action in {"act", "menu"} else True
+
+    def action_act(self, name: str) -> None:
+        self._want(next(one for one in ACTIONS if one.name == name))
+
+    def action_menu(self) -> None:
+        self._want(None)
+
+    def _want(self, action: Action | None) -> None:
+        wanted = self.wanted(action)
+        if wanted is not None:
+            self.post_message(wanted)
+
+    def _known(self) -> tuple[Node, ...]:
+        return self._snapshot.nodes if self._snapshot is not None else ()
 
     def action_focus_part(self, part: str) -> None:
         self.query_one(f"#{part}").focus()

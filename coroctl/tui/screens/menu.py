@@ -1,0 +1,58 @@
+"""The actions for one node, to choose from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Label
+
+from coroctl.actions import ACTIONS, Action
+from coroctl_widgets import Cell, Column, LiveTable, Row, neutral
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+
+class MenuScreen(ModalScreen[Action | None]):
+    """Ends with the action that was chosen, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "Cancel"),
+        *(Binding(one.key, f"choose('{one.name}')", one.label, show=False) for one in ACTIONS),
+    ]
+
+    CSS = """
+    MenuScreen { align: center middle; background: $background; }
+    #menu { width: 100%; max-width: 76; height: auto; border: solid $foreground; padding: 0 1; }
+    #menu Label { width: 1fr; }
+    #of { text-style: bold; }
+    #how { text-style: dim; }
+    #actions { height: 5; margin-bottom: 1; }
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._of = name
+
+    def compose(self) -> ComposeResult:
+        columns = (Column("key", "Key", 3), Column("action", "Action", 10), Column("what", "", 20, grow=1))
+        rows = [Row(one.name, (Cell(one.key), Cell(one.label), Cell(one.help))) for one in ACTIONS]
+        with Vertical(id="menu"):
+            yield Label(neutral(self._of), id="of", markup=False)
+            yield LiveTable(columns, rows, id="actions")
+            yield Label("Enter chooses, Esc leaves. First you see what it would lead to.", id="how", markup=False)
+
+    @on(LiveTable.RowSelected)
+    def choose_row(self, message: LiveTable.RowSelected) -> None:
+        self.action_choose(message.key)
+
+    def action_choose(self, name: str) -> None:
+        self.dismiss(next(one for one in ACTIONS if one.name == name))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
