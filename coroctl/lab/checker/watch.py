@@ -69,7 +69,7 @@ class Watch:
             self._take_over()
 
     def _join(self) -> None:
-        self._leave()
+        self.close()
         ours, theirs = socket.socketpair()
         with theirs:
             words = ["coroctl.lab.checker.entry", self._plan.name, self._node.name, str(theirs.fileno())]

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-TAKEOVER_MS = 3000
-"""Silent from the cut on, which may come just after a heartbeat: 2.5 s, and what the probe loses at the heal."""
+TAKEOVER_MS = 2500
 WATCHED_S = 5
 
 

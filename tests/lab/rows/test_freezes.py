@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 SHORT_S = 8
-TAKEOVER_MS = 3500
-"""2.5 s, and up to a lease in which a frozen master's address still answers is no silence; but the daemon that takes
-over counts from the last heartbeat that it heard, which may have left just before."""
+TAKEOVER_MS = 2500
+"""Most of it is no silence: the frozen master's address answers until its lease has run out."""
 KILL_S = 5
 
 

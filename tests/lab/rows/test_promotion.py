@@ -46,12 +46,20 @@ def manager_with(cluster: Cluster, name: str, *lines: str) -> None:
     cluster.shell(name, f"mkdir -p {DROP_IN.rpartition('/')[0]}; printf '{text}' > {DROP_IN}; systemctl daemon-reload")
 
 
-def test_row_22_a_manager_that_does_not_start(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("ExecStart=", "ExecStart=/bin/false"),
+        pytest.param(("ExecStartPre=/bin/sleep 600",), marks=pytest.mark.slow),
+    ],
+    ids=["fails", "hangs"],
+)
+def test_row_22_a_manager_that_does_not_start(cluster: Cluster, fault: tuple[str, ...]) -> None:
     """Three times on the best node, then the next one."""
     master = cluster.settle()
     second = cluster.best(without=master)
     (third,) = set(cluster.lab.names) - {master, second}
-    manager_with(cluster, second, "ExecStart=", "ExecStart=/bin/false")
+    manager_with(cluster, second, *fault)
     marks = cluster.marks()
     cluster.lab.kill(master)
     cluster.checker.wait_answer(third, timeout_s=60)
