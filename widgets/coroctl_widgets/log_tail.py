@@ -5,16 +5,17 @@ The owner reads the file; this knows its name, its lines, and the reason why the
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from coroctl_widgets.follower import Follower
 from coroctl_widgets.lines import HEAD, Piece, Tone
+from coroctl_widgets.logfile.levels import BAD_WORDS, WARN_WORDS, Weight, weigh
 from coroctl_widgets.text import cells, crop, fit, neutral
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable
 
     from textual.timer import Timer
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 MAX_LINE: Final = 2000
 """Characters kept of a line."""
-BAD_WORDS: Final = re.compile(r"\b(error|err|crit(ical)?|alert|emerg|fatal|panic|fail(ed|ure)?)\b", re.IGNORECASE)
-WARN_WORDS: Final = re.compile(r"\b(warn(ing)?|retransmit|timeout|timed out)\b", re.IGNORECASE)
+TONES: Final = {Weight.BAD: Tone.BAD, Weight.WARN: Tone.WARN, Weight.NORMAL: Tone.NORMAL}
 
 
 class LogLine(NamedTuple):
@@ -108,9 +108,7 @@ class LogTail(Follower):
 
     def _judge(self, line: str) -> LogLine:
         text = neutral(line[:MAX_LINE].rstrip("\r\n"))
-        if self._bad.search(text):
-            return LogLine(text, Tone.BAD)
-        return LogLine(text, Tone.WARN if self._warn.search(text) else Tone.NORMAL)
+        return LogLine(text, TONES[weigh(text, self._bad, self._warn)])
 
     def _take(self) -> None:
         """Show what waits. Only here do lines change: what is painted must be what is sent."""

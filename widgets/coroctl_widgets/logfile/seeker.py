@@ -1,0 +1,119 @@
+"""The process that searches: ``python -m coroctl_widgets.logfile.seeker FD PATTERN...`` looks where stdin tells it to.
+
+A process of its own, because a regular expression may take for ever, and a thread that evaluates one cannot be ended
+and stops all others. It reads one open file, knows no name, and ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+from array import array
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from coroctl_widgets.logfile.lines import start_of
+from coroctl_widgets.logfile.matching import Matcher, Pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK: Final = 1024 * 1024
+"""Bytes that are searched between two reports."""
+HEADER: Final = struct.Struct("=QQI?")
+"""Number of the order, place reached, how many offsets follow (8 bytes each), whether this is the end."""
+
+
+class Order(NamedTuple):
+    """What to search: from `low` to `high` or, if `up`, back from there, until so many lines are found."""
+
+    number: int
+    low: int
+    high: int
+    most: int
+    up: bool
+
+
+class _Seen:
+    """The inherited file, as long as it is now."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def read(self, offset: int, count: int) -> bytes:
+        return os.pread(self._fd, max(0, count), offset)
+
+
+def main() -> int:
+    """Carry out orders, one JSON list a line."""
+    file = _Seen(int(sys.argv[1]))
+    matchers = [Matcher(Pattern(*json.loads(word))) for word in sys.argv[2:]]
+    try:
+        for line in sys.stdin:
+            for report in reports(file, matchers, Order(*json.loads(line))):
+                sys.stdout.buffer.write(report)
+                sys.stdout.buffer.flush()
+    except (BrokenPipeError, KeyboardInterrupt):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more: nothing is left to flush
+    return 0
+
+
+def reports(file: _Seen, matchers: list[Matcher], order: Order) -> Iterator[bytes]:
+    """What was found, in the order in which it was met, block by block."""
+    left = order.most
+    reached = order.high if order.up else order.low
+    for low, high in _blocks(file, order):
+        found = _found(file, matchers, low, high)
+        if order.up:
+            found.reverse()
+        found = found[:left]
+        left -= len(found)
+        reached = low if order.up else high
+        if left == 0:
+            break
+        yield HEADER.pack(order.number, reached, len(found), False) + found.tobytes()
+        found = array("Q")
+    else:
+        found = array("Q")
+    yield HEADER.pack(order.number, reached, len(found), True) + found.tobytes()
+
+
+def _blocks(file: _Seen, order: Order) -> Iterator[tuple[int, int]]:
+    low, high = order.low, order.high
+    while low < high:
+        if order.up:
+            middle = max(low, start_of(file, max(low, high - CHUNK)))
+            yield middle, high
+            high = middle
+        else:
+            middle = start_of(file, low + CHUNK) if low + CHUNK < high else high
+            yield low, middle
+            low = middle
+
+
+def _found(file: _Seen, matchers: list[Matcher], low: int, high: int) -> array[int]:
+    """Offsets of the lines that all matchers want."""
+    block = file.read(low, high - low)
+    first, *others = matchers
+    found = array("Q", first.starts(block, low))
+    if others:
+        found = array(
+            "Q", (start for start in found if all(one.matches(_line(block, start - low, low)) for one in others))
+        )
+    return found
+
+
+def _line(block: bytes, at: int, base: int) -> bytes:
+    from coroctl_widgets.logfile.lines import forced_end
+
+    end = block.find(b"\n", at, forced_end(base + at) - base)
+    return block[at : end if end >= 0 else forced_end(base + at) - base]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
