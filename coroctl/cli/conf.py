@@ -1,4 +1,4 @@
-"""``coroctl conf``: check a corosync.conf, compare two."""
+"""``coroctl conf``: check a corosync.conf, compare two; former.py has what concerns the cluster's file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from coroctl.cli import former
 from coroctl.conf.files import DEFAULT_FILE, load, load_document
 from coroctl.errors import ConfigError
 
@@ -45,14 +46,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("after", metavar="B")
     for command in (lint, diff):
         command.add_argument("--json", action="store_true", help="print one JSON object")
+    former.configure(commands)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     try:
-        if args.verb == "lint":
-            return _lint(args.file, as_json=args.json)
-        return _diff(args.before, args.after, as_json=args.json)
+        match args.verb:
+            case "lint":
+                return _lint(args.file, as_json=args.json)
+            case "diff":
+                return _diff(args.before, args.after, as_json=args.json)
+            case _:
+                return former.run(args)
     except ConfigError as error:
         from coroctl.conf.plain import plain
 
@@ -97,11 +103,12 @@ def _diff(before: str, after: str, *, as_json: bool) -> int:
         changes = [change._asdict() for change in found.changes]
         _print_json({"version": 1, "identical": found.identical, "changes": changes, "diff": list(found.lines)})
     elif not found.identical:
-        _print_difference(found)
+        print_difference(found)
     return EXIT_OK if found.identical else EXIT_FOUND
 
 
-def _print_difference(found: Difference) -> None:
+def print_difference(found: Difference) -> None:
+    """Settings first, then lines."""
     for change in found.changes:
         print(f"{change.key}: {_shown(change.before)} -> {_shown(change.after)}")
     if not found.changes:

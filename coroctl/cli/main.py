@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 COMMANDS = {
     "check": "one line for a monitoring system: what is wrong, and numbers",
     "console": "the live console: what coroctl alone opens on a terminal",
-    "conf": "check and compare corosync.conf files",
+    "conf": "check and compare corosync.conf files; former ones, and what to do about another one",
     "demo": "a real three-node cluster on this machine, watched live",
     "events": "what corolistener noted on this node",
+    "fetch": "before corosync starts: take the cluster's current corosync.conf from the other nodes",
     "keygen": "make the key that the nodes' corolisteners share, or show its fingerprint",
     "lab": "real corosync clusters on this machine, to try things on and to break",
+    "init": "make a corosync cluster one that corolistener serves: its section in corosync.conf",
     "links": "every link from this node, with its latency",
+    "node": "add a node to the cluster, or remove one",
     "priority": "set a node's priority: the largest is master",
     "promote": "make a node the master, with the largest priority",
     "resume": "end a node's suspension",
@@ -84,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     from coroctl import __version__
     from coroctl.cli.parser import Parser
 
-    commands = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<9} {text}" for name, text in COMMANDS.items())
     parser = Parser(
         prog="coroctl",
         description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",
