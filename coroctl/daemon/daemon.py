@@ -26,8 +26,7 @@ from coroctl.daemon.files import Files
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
 from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
-from coroctl.daemon.outlook_subject import Probe
-from coroctl.daemon.probing import probed
+from coroctl.daemon.probing import Probing
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_facts, read_run
 from coroctl.daemon.shell import Shell, Tools
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from coroctl.daemon.preflight import Ready
     from coroctl.decision.settings import Settings
     from coroctl.decision.state import State
-    from coroctl.model import NodeId, Role
+    from coroctl.model import Role
 
 BEATS_A_WATCHDOG = 4
 GUARD_LOOKS_US = 5_000_000
@@ -79,7 +78,6 @@ class Daemon:
         self._corosync = Corosync(self.loop, self._heard_corosync)
         self._first_word = asyncio.Event()
         self.neighbours = Neighbours(ready, self.shell.tell, self.reporter.note)
-        self.desk = Desk(Back(ready.name, self.shell, journal, self._facts, self._probe, self.reporter.answer_to))
         self._files = Files(
             paths.conf,
             paths.state,
@@ -88,13 +86,23 @@ class Daemon:
             self._settings_of,
             self.neighbours.pull,
             lambda text: self.reporter.note(Level.WARNING, "configuration-file", text=text),
-            self.desk.changed,
+            lambda identity, author: self.desk.changed(identity, author),
         )
         self.master = Master(
             kit.make(outfit_of(ready.loaded, ready.node), self.shell.tell, self.reporter.note),
             paths.run_file,
             self._guard,
             self.reporter.note,
+        )
+        self._probing = Probing(
+            ready.node,
+            lambda: self.master.kit.manager,
+            lambda: self.loaded.identity,
+            self.neighbours.pull,
+            self._files.serve,
+        )
+        self.desk = Desk(
+            Back(ready.name, self.shell, journal, self._facts, self._probing.look, self.reporter.answer_to)
         )
         self._sockets = Sockets(paths.run, self._picture, self.desk, journal)
         self._next_outfit: Outfit | None = None
@@ -162,7 +170,7 @@ class Daemon:
         if post is not None and state.claim.office is Office.HOLDING and state.duty.serving:
             await self.master.add_address(post, lease_until)
         await kit.start(self.master.kit, self.reporter.note)
-        self.neighbours.serve(self._files.serve)
+        self.neighbours.serve(self._probing.answer)
         await self._sockets.start()
         for group in self._sockets.missing_groups:
             self.reporter.note(Level.WARNING, "no-group", group=group, text="only root can use its socket")
@@ -314,12 +322,6 @@ class Daemon:
             else:
                 self._guarded = True
         return self._guarded
-
-    async def _probe(self, node: NodeId) -> Probe:
-        """What of a preflight is known on this node only, and on that one."""
-        if node != self.ready.node:
-            return Probe(why="its own corolistener would have to say")
-        return await probed(self.master.kit.manager)
 
     # Signals, and what nobody expected
 

@@ -72,6 +72,8 @@ class Back(NamedTuple):
     """Looks on a node what only that node can tell, in bounded time; never raises."""
     answer_to: Callable[[str], asyncio.Future[Answer]]
     """Becomes the answer to the request with that id."""
+    clock: Callable[[], int] = now_us
+    """The core's."""
 
 
 class Desk:
@@ -117,7 +119,7 @@ class Desk:
 
     def denied(self, verb: str, actor: Actor) -> None:
         """Somebody who may only look has tried to change something."""
-        now = now_us()
+        now = self._back.clock()
         if now - self._denied.get(actor.uid, -DENIED_EVERY_US) >= DENIED_EVERY_US:
             self._denied[actor.uid] = now
             self._note(Level.WARNING, "denied", self._author(actor), verb=verb)
@@ -141,7 +143,7 @@ class Desk:
         if state.files.settings.member(edit.node) is None:
             raise Refused("argument", f"there is no node {edit.node} in the node list any more")
         plan = Plan(edit.verb, edit.node, edit.value)
-        return outlook(state, now_us(), self._back.facts(), plan, probe, seen)
+        return outlook(state, self._back.clock(), self._back.facts(), plan, probe, seen)
 
     async def _objection(self, request: Request, forced: Collection[str]) -> str:
         if request.edit.verb not in OPERATORS_VERBS:

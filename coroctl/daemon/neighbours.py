@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coroctl.daemon.configuration import Loaded
     from coroctl.daemon.kit import Note
     from coroctl.daemon.preflight import Ready
-    from coroctl.daemon.pull import Pulled, Question, Told
+    from coroctl.daemon.pull import Question, Reply
     from coroctl.decision.events import Event
     from coroctl.decision.messages import Answer, Request
     from coroctl.decision.values import Heartbeat
@@ -65,7 +65,7 @@ class Neighbours:
         """Another list of nodes. (Port and key are those of this daemon's start.)"""
         self._begin_task(self._look_up(loaded))
 
-    def serve(self, answer: Callable[[Question], Awaitable[Pulled | Told | None]]) -> None:
+    def serve(self, answer: Callable[[Question], Awaitable[Reply]]) -> None:
         """Hand out files from now on."""
         self._server = PullServer(self._keys, self._cluster_name, answer)
         self._server.configure(self._links)

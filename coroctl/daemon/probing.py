@@ -1,4 +1,7 @@
-"""What a preflight must know and only the node itself can look up: the manager's unit, as systemd has it."""
+"""What a preflight must know and only the node itself can look up: its manager's unit, as systemd has it.
+
+Asked of this node's systemd, or of the other node's daemon, which answers the same way. Bounded in time.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,64 @@ from typing import TYPE_CHECKING
 
 from coroctl.daemon.manager import ManagerError
 from coroctl.daemon.outlook_subject import Probe
+from coroctl.daemon.pull import Fit, PullError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from coroctl.daemon.manager import Manager
+    from coroctl.daemon.pull import PullClient, Question, Reply
+    from coroctl.decision.values import Identity
+    from coroctl.model import NodeId
 
-PROBE_S = 1.5
+SYSTEMD_S = 1.0
+NEIGHBOUR_S = 2.0
 
 
-async def probed(manager: Manager | None) -> Probe:
-    """Of this node, in bounded time; a manager that is not configured is not missing."""
+class Probing:
+    """One node's; `manager` and `own` (the identity of its loaded file) are asked for when they are needed."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        manager: Callable[[], Manager | None],
+        own: Callable[[], Identity],
+        pull: PullClient,
+        serve: Callable[[Question], Awaitable[Reply]],
+    ) -> None:
+        self._node = node
+        self._manager = manager
+        self._own = own
+        self._pull = pull
+        self._serve = serve
+
+    async def look(self, node: NodeId) -> Probe:
+        """How that node's manager is."""
+        if node == self._node:
+            return _probe(await looked(self._manager()))
+        try:
+            return _probe(await self._pull.fit(node, self._own(), NEIGHBOUR_S))
+        except PullError as error:
+            return Probe(why=str(error))
+
+    async def answer(self, question: Question) -> Reply:
+        """For PullServer: the questions about files are the files' affair."""
+        return await looked(self._manager()) if question.fit else await self._serve(question)
+
+
+async def looked(manager: Manager | None) -> Fit:
+    """A manager that is not configured is not missing."""
     if manager is None:
-        return Probe(known=True)
+        return Fit("")
     try:
-        async with asyncio.timeout(PROBE_S):
+        async with asyncio.timeout(SYSTEMD_S):
             state = await manager.describe()
-    except (ManagerError, TimeoutError) as error:
-        return Probe(why=str(error) or "systemd does not answer")
-    return Probe(
-        known=True, manager="" if state.load == "loaded" else f"{manager.unit} cannot be started: {state.load}"
-    )
+    except ManagerError as error:
+        return Fit("", str(error))
+    except TimeoutError:
+        return Fit("", "systemd does not answer")
+    return Fit("" if state.load == "loaded" else f"{manager.unit} cannot be started: {state.load}")
+
+
+def _probe(fit: Fit) -> Probe:
+    return Probe(known=not fit.why, manager=fit.manager, why=fit.why)

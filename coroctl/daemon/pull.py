@@ -1,4 +1,4 @@
-"""Questions to another node's daemon, over TCP: which file it has loaded, and the file itself.
+"""Questions to another node's daemon, over TCP: which file it has loaded, the file itself, and how its manager is.
 
 One sealed question and one sealed answer a connection.
 
@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
 from coroctl.daemon import pull_wire
-from coroctl.daemon.pull_wire import QUESTION_MAX, Closed, NobodyThere, Pulled, PullError, Question, Told
+from coroctl.daemon.pull_wire import QUESTION_MAX, Closed, Fit, NobodyThere, Pulled, PullError, Question, Reply, Told
 from coroctl.daemon.seal import BLOB_MAX, open_blob, seal_blob
 from coroctl.errors import CoroctlError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
-__all__ = ["NobodyThere", "PullClient", "PullError", "PullServer", "Pulled", "Question", "Told"]
+__all__ = ["Fit", "NobodyThere", "PullClient", "PullError", "PullServer", "Pulled", "Question", "Reply", "Told"]
 
 T = TypeVar("T")
 
@@ -73,6 +73,10 @@ class PullClient:
     async def loaded(self, source: NodeId, own: Identity, within_s: float) -> Told:
         """What that node has loaded. PullError in that time; NobodyThere if the node is on and nobody answers us."""
         return await self._ask(source, Question(None, own, ""), within_s, pull_wire.told)
+
+    async def fit(self, source: NodeId, own: Identity, within_s: float) -> Fit:
+        """What that node sees of its manager. PullError in that time."""
+        return await self._ask(source, Question(None, own, "", fit=True), within_s, pull_wire.fit)
 
     async def _ask(self, source: NodeId, question: Question, within_s: float, read: Callable[[bytes], T]) -> T:
         """The question needs no nonce yet."""
@@ -122,9 +126,7 @@ class PullClient:
 class PullServer:
     """Answers them."""
 
-    def __init__(
-        self, keys: Sequence[Key], cluster_name: str, serve: Callable[[Question], Awaitable[Pulled | Told | None]]
-    ) -> None:
+    def __init__(self, keys: Sequence[Key], cluster_name: str, serve: Callable[[Question], Awaitable[Reply]]) -> None:
         self._keys = keys
         self._cluster_name = cluster_name
         self._serve = serve

@@ -18,6 +18,7 @@ from coroctl.errors import CoroctlError
 QUESTION_MAX = 4096
 ACTOR_MAX = TEXT_MAX
 _LENGTH = Struct(">I")
+_FIT = "fit"
 
 
 class PullError(CoroctlError):
@@ -52,12 +53,26 @@ class Told(NamedTuple):
     """As in Pulled."""
 
 
+class Fit(NamedTuple):
+    """Whether a node could be master, as far as only that node can see it."""
+
+    manager: str
+    """What is wrong with the manager's unit; empty: nothing."""
+    why: str = ""
+    """Why that is not known; empty: it is."""
+
+
 class Question(NamedTuple):
     """Which file is wanted (None: none, but the name of the loaded one), and which one the asker has."""
 
     wanted: Identity | None
     own: Identity
     nonce: str
+    fit: bool = False
+    """No file is asked about, but Fit."""
+
+
+Reply = Pulled | Told | Fit | None
 
 
 # On the wire: length, blob
@@ -85,7 +100,9 @@ async def receive(reader: asyncio.StreamReader, limit: int) -> bytes:
 def question_bytes(question: Question) -> bytes:
     """See `question`."""
     wanted = None if question.wanted is None else list(question.wanted)
-    row = {"wanted": wanted, "own": list(question.own), "nonce": question.nonce}
+    row: dict[str, Any] = {"wanted": wanted, "own": list(question.own), "nonce": question.nonce}
+    if question.fit:
+        row["about"] = _FIT
     return json.dumps(row).encode()
 
 
@@ -94,19 +111,21 @@ def question(data: bytes) -> Question:
     row = _row(data)
     try:
         wanted = None if row["wanted"] is None else _identity(row["wanted"])
-        return Question(wanted, _identity(row["own"]), _text(row["nonce"], 64))
+        return Question(wanted, _identity(row["own"]), _text(row["nonce"], 64), row.get("about") == _FIT)
     except KeyError as error:
         raise PullError(f"a question without {error}") from error
 
 
-def answer_bytes(found: Pulled | Told | None) -> bytes:
-    """See `told` and `pulled`; None: there is no such file."""
+def answer_bytes(found: Reply) -> bytes:
+    """See `told`, `pulled` and `fit`; None: there is no such file."""
     match found:
         case None:
             return b'{"found": false}\n'
         case Told(loaded, distributed, known):
             row = {"loaded": list(loaded), "distributed": distributed, "known": known}
             return json.dumps(row).encode() + b"\n"
+        case Fit(manager, why):
+            return json.dumps({"manager": manager[:TEXT_MAX], "why": why[:TEXT_MAX]}).encode() + b"\n"
         case Pulled(data, known, actor):
             row = {"found": True, "known": known, "actor": actor[:ACTOR_MAX]}
             return json.dumps(row).encode() + b"\n" + data
@@ -118,6 +137,12 @@ def told(data: bytes) -> Told:
     if "loaded" not in row:
         raise PullError("it cannot tell which file it has loaded")
     return Told(_identity(row["loaded"]), row.get("distributed") is True, row.get("known") is True)
+
+
+def fit(data: bytes) -> Fit:
+    """PullError if it is none."""
+    row = _row(data.partition(b"\n")[0])
+    return Fit(_text(row.get("manager"), TEXT_MAX), _text(row.get("why"), TEXT_MAX))
 
 
 def pulled(data: bytes) -> Pulled:
