@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.choice import Choice
     from coroctl_widgets.event_list import Event, EventList, Level
     from coroctl_widgets.lines import Tone
+    from coroctl_widgets.link_matrix import LinkMatrix, Matrix, Spot
     from coroctl_widgets.live_table import Cell, Column, LiveTable, Row
     from coroctl_widgets.log_tail import LogTail
     from coroctl_widgets.log_view import LogView
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.paper import Paper, Remark
     from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge
     from coroctl_widgets.sheet_dialog import Entry, Sheet, SheetDialog
+    from coroctl_widgets.sparkline import Course, Sparkline, spark
     from coroctl_widgets.text import Align, crop, fit, neutral
     from coroctl_widgets.title_bar import Title, TitleBar
 
@@ -24,14 +26,17 @@ __all__ = [
     "Cell",
     "Choice",
     "Column",
+    "Course",
     "Entry",
     "Event",
     "EventList",
     "Gauge",
     "Level",
+    "LinkMatrix",
     "LiveTable",
     "LogTail",
     "LogView",
+    "Matrix",
     "Note",
     "Notes",
     "Paper",
@@ -40,18 +45,22 @@ __all__ = [
     "Row",
     "Sheet",
     "SheetDialog",
+    "Sparkline",
+    "Spot",
     "Title",
     "TitleBar",
     "Tone",
     "crop",
     "fit",
     "neutral",
+    "spark",
 ]
 
 _MODULES = {
     "choice": ("Choice",),
     "event_list": ("Event", "EventList", "Level"),
     "lines": ("Tone",),
+    "link_matrix": ("LinkMatrix", "Matrix", "Spot"),
     "live_table": ("Cell", "Column", "LiveTable", "Row"),
     "log_tail": ("LogTail",),
     "log_view": ("LogView",),
@@ -59,6 +68,7 @@ _MODULES = {
     "paper": ("Paper", "Remark"),
     "quorum_gauge": ("Gauge", "QuorumGauge"),
     "sheet_dialog": ("Entry", "Sheet", "SheetDialog"),
+    "sparkline": ("Course", "Sparkline", "spark"),
     "text": ("Align", "crop", "fit", "neutral"),
     "title_bar": ("Title", "TitleBar"),
 }
