@@ -17,7 +17,7 @@ EXIT_OK = 0
 
 _EPILOG = """\
 All nodes of a cluster share one key file. To change the key without interrupting anything, in three rounds, each
-ended on every node (corolistener restarted, one node after the other) before the next one begins:
+ended on every node (systemctl reload corolistener) before the next one begins:
   1. make a key in another file, and add its line below the old one in every node's key file
   2. put the new line above the old one
   3. remove the old line

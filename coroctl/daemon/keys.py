@@ -3,8 +3,8 @@
 A key file is text: one ``coroctl-key-1:`` and 64 hexadecimal digits a line, ``#`` comments between. The first key
 seals, all of them open. Where ``keyfile`` names corosync's own authkey, its bytes are the one key.
 
-Rotation needs no silence, if each round is finished on all nodes (the daemon restarted, one node after the other)
-before the next one begins: add the new key **below** the old one; put it **above**; take the old one away.
+Rotation needs no silence, if each round is finished on all nodes (the daemon reloaded, or restarted) before the next
+one begins: add the new key **below** the old one; put it **above**; take the old one away.
 
 Knows neither datagrams nor sockets.
 """
@@ -36,7 +36,7 @@ _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _HEADER = """\
 # The key of this cluster's corolisteners: the same file on every node, root's, mode 0600.
 # The first key seals, every one opens. A new one goes below the old one on all nodes, then above it on all nodes;
-# then the old one is taken away. After each round corolistener is restarted, one node after the other.
+# then the old one is taken away. After each round: systemctl reload corolistener, on all nodes.
 """
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from coroctl.daemon.configuration import Loaded
+    from coroctl.daemon.keys import Key
     from coroctl.daemon.kit import Note
     from coroctl.daemon.preflight import Ready
     from coroctl.daemon.pull import Question, Reply
@@ -64,6 +65,15 @@ class Neighbours:
     def configure(self, loaded: Loaded) -> None:
         """Another list of nodes. (Port and key are those of this daemon's start.)"""
         self._begin_task(self._look_up(loaded))
+
+    def change_keys(self, keys: tuple[Key, ...]) -> None:
+        """The key file has changed: nothing that is under way is interrupted."""
+        self._keys = keys
+        self.pull.change_keys(keys)
+        if self._transport is not None:
+            self._transport.change_keys(keys)
+        if self._server is not None:
+            self._server.change_keys(keys)
 
     def serve(self, answer: Callable[[Question], Awaitable[Reply]]) -> None:
         """Hand out files from now on."""

@@ -58,6 +58,10 @@ class PullClient:
         self._peers: Mapping[NodeId, tuple[str, ...]] = {}
         self._port = 0
 
+    def change_keys(self, keys: Sequence[Key]) -> None:
+        """The first seals, all of them open, from the next question on."""
+        self._keys = keys
+
     def configure(self, peers: Mapping[NodeId, tuple[str, ...]], port: int) -> None:
         """Numeric link addresses of each node, by link (empty: none), and the cluster's port."""
         self._peers = peers
@@ -135,6 +139,10 @@ class PullServer:
         self._active: set[asyncio.Task[None]] = set()
         self.refused = 0
         """Connections that were closed without an answer: strangers, forgeries, too many at once, too slow."""
+
+    def change_keys(self, keys: Sequence[Key]) -> None:
+        """As the client's."""
+        self._keys = keys
 
     def configure(self, peers: Mapping[NodeId, tuple[str, ...]]) -> None:
         """Whose connections are taken: numeric link addresses of the configured nodes."""

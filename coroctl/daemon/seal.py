@@ -119,13 +119,18 @@ class Sealer:
     """Seals what one life of this node sends. There is one of it in a process, or nonces might repeat."""
 
     def __init__(self, key: Key, cluster_name: str, sender: NodeId, incarnation: int) -> None:
-        self._cipher = _datagram_cipher(key, cluster_name, sender, incarnation)
-        self._cluster = _cluster_tag(key, cluster_name)
-        self._key_id = key.id
+        self._cluster_name = cluster_name
         self._sender = sender
         self._incarnation = incarnation
         self._drawn = secrets.token_bytes(4)
         self._counter = 0
+        self.change_key(key)
+
+    def change_key(self, key: Key) -> None:
+        """Seal with that one from now on. The counter goes on: no nonce repeats, and nobody takes news for old."""
+        self._cipher = _datagram_cipher(key, self._cluster_name, self._sender, self._incarnation)
+        self._cluster = _cluster_tag(key, self._cluster_name)
+        self._key_id = key.id
 
     def seal(self, what: Type, body: bytes) -> bytes:
         """A datagram, with the next counter; ValueError if the body has more than BODY_MAX bytes."""

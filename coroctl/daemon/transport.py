@@ -55,6 +55,7 @@ class Transport:
     ) -> None:
         """The first key seals. `warn(node, text)`: NOBODY is whoever is not in the list, `local` is this node."""
         self._local = local
+        self._cluster_name = cluster_name
         self._incarnation = incarnation
         self._tell = tell
         self._sealer = Sealer(keys[0], cluster_name, local, incarnation)
@@ -79,6 +80,11 @@ class Transport:
         self._heard = {key: when for key, when in self._heard.items() if key[0] in others}
         self._hearing.keep(frozenset(others))
         self._links.configure(own, port)
+
+    def change_keys(self, keys: Sequence[Key]) -> None:
+        """The first seals, all of them open, from now on."""
+        self._sealer.change_key(keys[0])
+        self._opener = Opener(keys, self._cluster_name)
 
     def close(self) -> None:
         """Nothing is sent or received any more."""

@@ -138,6 +138,16 @@ async def test_another_key_and_another_cluster_get_nothing() -> None:
         await refused(server, 2)
 
 
+async def test_keys_change_while_it_serves() -> None:
+    async with served() as server:
+        asker = client(server)
+        server.change_keys([OTHER_KEY])
+        with pytest.raises(PullError, match="closed before everything was said"):
+            await asker.pull(N2, WANTED, OWN)
+        asker.change_keys([OTHER_KEY])
+        assert await asker.pull(N2, WANTED, OWN) == FOUND
+
+
 async def test_while_keys_rotate_both_are_good() -> None:
     async with served() as server:
         rotating = PullClient([KEY, OTHER_KEY], "cluster")

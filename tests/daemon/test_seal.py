@@ -65,6 +65,21 @@ def test_keys_change_without_silence() -> None:
     assert isinstance(opened(Sealer(KEY, "c", ONE, LIFE).seal(Type.HEARTBEAT, b""), both), Opened)
 
 
+def test_the_counter_goes_on_with_another_key_and_back() -> None:
+    """Else the first key's nonces would be used twice, and what is new would count as replayed."""
+    sealer = Sealer(OLD, "c", ONE, LIFE)
+    both = Opener([KEY, OLD], "c")
+    counters = []
+    for key in (OLD, KEY, OLD):
+        sealer.change_key(key)
+        datagram = sealer.seal(Type.HEARTBEAT, b"")
+        found = opened(datagram, both)
+        assert isinstance(found, Opened)
+        counters.append(found.counter)
+        assert isinstance(opened(datagram, Opener([key], "c")), Opened)
+    assert counters == [1, 2, 3]
+
+
 def test_another_key_is_named_by_its_fingerprint() -> None:
     found = opened(Sealer(FOREIGN, "c", ONE, LIFE).seal(Type.HEARTBEAT, b""), Opener([KEY, OLD], "c"))
     assert isinstance(found, Rejected)

@@ -204,6 +204,16 @@ async def test_keys_are_changed_without_silence() -> None:
         both.close()
 
 
+async def test_keys_change_while_it_runs() -> None:
+    with stations(ONE, addresses=SINGLE) as [one], stranger(one) as sender:
+        foreign = Sealer(FOREIGN, "c", TWO, LIFE)
+        one.transport.change_keys([FOREIGN])
+        sender.send(sealed(said_by(TWO), Sealer(KEY, "c", TWO, LIFE)))
+        sender.send(sealed(said_by(TWO), foreign))
+        assert await one.next() == Heard(said_by(TWO))
+        assert one.transport.counters()[TWO, "key_mismatch"] == 1
+
+
 # Bad datagrams
 
 
