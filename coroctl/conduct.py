@@ -250,7 +250,8 @@ class _Sight:
         if self._outlook.loses is not None and master == self._outlook.loses:
             return f"{self._name(self._outlook.loses)} is still master"
         row = self._row(self._ask.node)
-        if self._ask.action is SUSPEND and row and row["role"] not in (None, "suspended"):
+        # Others call a suspended coordinator a slave, since it holds the lease; its own word is the reason.
+        if self._ask.action is SUSPEND and row and row["role"] and "suspended" not in (row["role"], row["barred"]):
             return f"{_called(row)} is not suspended yet"
         return ""
 

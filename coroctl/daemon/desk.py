@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from coroctl.daemon.authors import Author
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.outlook import as_json, outlook, refusal
-from coroctl.daemon.outlook_subject import Seen
+from coroctl.daemon.outlook_subject import Probe, Seen
 from coroctl.daemon.prospect import Plan
 from coroctl.daemon.protocol import Refused
 from coroctl.daemon.rendering import Level
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from coroctl.daemon.callers import Actor
     from coroctl.daemon.facts import Facts
     from coroctl.daemon.outlook import Outlook
-    from coroctl.daemon.outlook_subject import Probe
     from coroctl.daemon.rendering import Row, Value
     from coroctl.decision.events import Event
     from coroctl.decision.messages import Edit, Request
@@ -138,7 +137,7 @@ class Desk:
         state = self._state()
         if state.files.settings.member(edit.node) is None:
             raise Refused("argument", f"there is no node {edit.node} in the node list")
-        probe = await self._back.probe(edit.node)
+        probe = Probe() if edit.verb is Verb.SUSPEND else await self._back.probe(edit.node)
         state = self._state()
         if state.files.settings.member(edit.node) is None:
             raise Refused("argument", f"there is no node {edit.node} in the node list any more")
