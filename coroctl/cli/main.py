@@ -27,6 +27,7 @@ COMMANDS = {
     "lab": "real corosync clusters on this machine, to try things on and to break",
     "init": "make a corosync cluster one that corolistener serves: its section in corosync.conf",
     "links": "every link from this node, with its latency",
+    "log": "a log's end, or what matches in all of it, and what comes from now on",
     "node": "add a node to the cluster, or remove one",
     "priority": "set a node's priority: the largest is master",
     "promote": "make a node the master, with the largest priority",

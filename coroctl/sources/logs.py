@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.conf.document import Document
 from coroctl.conf.files import load
-from coroctl.errors import ConfigError
+from coroctl.errors import ConfigError, CoroctlError
 from coroctl.sources.once import CONF
 
 if TYPE_CHECKING:
@@ -36,16 +36,35 @@ class News(NamedTuple):
     """Why nothing can be read; empty if it can."""
 
 
-def choose_log(conf: str = CONF) -> str:
-    """corolistener's log where there is one, else the one that corosync is configured to write."""
-    for path in COROLISTENER_LOGS:
-        if os.access(path, os.R_OK):
-            return path
+class KnownLog(NamedTuple):
+    """A log that every node has, or may have."""
+
+    name: str
+    path: str
+
+
+class LogUnreadable(CoroctlError):
+    """A log cannot be read, or not as it was asked for."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
+def known_logs(conf: str = CONF) -> tuple[KnownLog, ...]:
+    """corolistener's and the one that corosync is configured to write, whether they are there or not."""
+    ours = next((path for path in COROLISTENER_LOGS if os.access(path, os.R_OK)), COROLISTENER_LOGS[0])
     try:
         document, _ = Document.survey(load(conf), conf)
+        configured = document.get("logging.logfile")
     except ConfigError:
-        return DEFAULT_COROSYNC_LOG
-    return document.get("logging.logfile") or DEFAULT_COROSYNC_LOG
+        configured = None
+    return KnownLog("corolistener", ours), KnownLog("corosync", configured or DEFAULT_COROSYNC_LOG)
+
+
+def choose_log(conf: str = CONF) -> str:
+    """corolistener's log where there is one, else the one that corosync is configured to write."""
+    ours, corosyncs = known_logs(conf)
+    return ours.path if os.access(ours.path, os.R_OK) else corosyncs.path
 
 
 class LogFollower:

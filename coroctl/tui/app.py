@@ -11,10 +11,12 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding
 
+from coroctl.sources.logs import known_logs
 from coroctl.tui import terminal
 from coroctl.tui.messages import Logged, Updated, Wanted
 from coroctl.tui.palette import NodeActions
 from coroctl.tui.screens.action import ActionScreen
+from coroctl.tui.screens.log import LogScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.overview import Overview, local_time
 
@@ -135,6 +137,10 @@ class Console(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The palette offers actions and nothing else."""
         return self._operator is not None if action == "command_palette" else super().check_action(action, parameters)
+
+    def action_open_log(self) -> None:
+        """The log whose end the overview shows, and the others, as a whole."""
+        self.push_screen(LogScreen(self._follower.path, known_logs()))
 
     def action_help(self) -> None:
         """The help is made from the bindings, so it cannot lie."""

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
@@ -48,6 +49,7 @@ class Prompt(Enum):
     SEARCH = ("/", "a text or a regular expression; small letters match large ones, too")
     FILTER = ("&", "lines with this, or !this for those without; nothing for all lines")
     TIME = ("time", times.FORMS)
+    FILE = ("file", "/path/of/any.log")
 
     @property
     def sign(self) -> str:
@@ -69,6 +71,7 @@ class LogView(Vertical):
         Binding("C", "context", "Lines around matches", show=False),
         Binding("t", "prompt('time')", "Go to time"),
         Binding("F", "toggle_follow", "Follow"),
+        Binding("o", "prompt('file')", "Open", show=False),
         Binding("g,home", "first", "Oldest line", show=False),
         Binding("G,end", "follow", "Newest line", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
@@ -278,6 +281,8 @@ class LogView(Vertical):
                     await self._hunt.select(text)
                 case Prompt.TIME:
                     self.do(lambda session: session.go_to_time(text))
+                case Prompt.FILE:
+                    await self._open(text)
         except PatternError as error:
             self._hunt.complaint = str(error)
         self.say()
@@ -291,6 +296,8 @@ class LogView(Vertical):
             self._spawn(self._cancel())
         elif self._hunt.filters:
             self._spawn(self._hunt.select(""))
+        else:
+            raise SkipAction  # the key is the screen's
 
     async def _cancel(self) -> None:
         await self._hunt.cancel()

@@ -43,6 +43,7 @@ class Overview(Screen[None]):
         Binding("n", "focus_part('nodes')", "Nodes"),
         Binding("e", "focus_part('events')", "Events"),
         Binding("o", "focus_part('log')", "Log"),
+        Binding("O", "app.open_log", "Whole log", show=False),
     ]
 
     CSS = """

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SPECIAL: Final = frozenset(r"\.^$*+?{}[]|()")
 ACROSS: Final = re.compile(r"\\[nsWDAZB0-9xuN]|\[\^|\(\?|\$|[*+?}]\+|[\r\n]")
 """What may look beyond a line's end, so that a block as a whole would answer otherwise than its lines."""
+ODD: Final = re.compile(r"\[[^\]]*-|\\[x0-9]")
+"""What may mean large letters without having one."""
 
 
 class Pattern(NamedTuple):
@@ -45,9 +47,11 @@ class Matcher:
         try:
             self._text = re.compile(text, flags)
             self._bytes = re.compile(text.encode(), flags | re.MULTILINE) if text.isascii() else None
+            # In small letters only, a regular expression is found several times as fast.
+            self._folded = re.compile(text.encode(), re.MULTILINE) if text.isascii() else None
         except (re.error, RecursionError, OverflowError) as error:
             raise PatternError(f"not a regular expression: {error}") from None
-        self._fold = small
+        self._fold = small and not ODD.search(text)
         plain = text.isascii() and not SPECIAL & set(text)
         self.literal = text if plain else ""
         """The pattern, if it is just a text."""
@@ -85,7 +89,7 @@ class Matcher:
 
     def _with(self, block: bytes, base: int) -> Iterator[tuple[int, int]]:
         """Lines that have it, found by what is rare: the match."""
-        hay = block.lower() if self._needle and self._fold else block
+        hay = block.lower() if self._fold else block
         at = 0
         while at < len(block) and (found := self._find(hay, at)) >= 0:
             end = block.find(b"\n", found) + 1 or len(block)
@@ -98,8 +102,9 @@ class Matcher:
     def _find(self, hay: bytes, at: int) -> int:
         if self._needle:
             return hay.find(self._needle, at)
-        assert self._bytes is not None
-        found = self._bytes.search(hay, at)
+        expression = self._folded if self._fold else self._bytes
+        assert expression is not None
+        found = expression.search(hay, at)
         return found.start() if found else -1
 
     def _without(self, block: bytes, base: int) -> Iterator[int]:

@@ -13,11 +13,13 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from coroctl_widgets.logfile.lines import start_of
+from coroctl_widgets.logfile.lines import forced_end, start_of
 from coroctl_widgets.logfile.matching import Matcher, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from coroctl_widgets.logfile.lines import Bytes
 
 CHUNK: Final = 1024 * 1024
 """Bytes that are searched between two reports."""
@@ -63,27 +65,31 @@ def main() -> int:
     return 0
 
 
-def reports(file: _Seen, matchers: list[Matcher], order: Order) -> Iterator[bytes]:
+def reports(file: Bytes, matchers: list[Matcher], order: Order) -> Iterator[bytes]:
     """What was found, in the order in which it was met, block by block."""
     left = order.most
-    reached = order.high if order.up else order.low
+    reached, last = order.high if order.up else order.low, array("Q")
     for low, high in _blocks(file, order):
-        found = _found(file, matchers, low, high)
+        last = _found(file, matchers, low, high)
         if order.up:
-            found.reverse()
-        found = found[:left]
-        left -= len(found)
+            last.reverse()
+        del last[left:]
+        left -= len(last)
         reached = low if order.up else high
         if left == 0:
             break
-        yield HEADER.pack(order.number, reached, len(found), False) + found.tobytes()
-        found = array("Q")
-    else:
-        found = array("Q")
-    yield HEADER.pack(order.number, reached, len(found), True) + found.tobytes()
+        yield HEADER.pack(order.number, reached, len(last), False) + last.tobytes()
+        last = array("Q")
+    yield HEADER.pack(order.number, reached, len(last), True) + last.tobytes()
 
 
-def _blocks(file: _Seen, order: Order) -> Iterator[tuple[int, int]]:
+def hits(file: Bytes, matchers: list[Matcher], order: Order) -> Iterator[int]:
+    """The same for this process: only the offsets."""
+    for report in reports(file, matchers, order):
+        yield from array("Q", report[HEADER.size :])
+
+
+def _blocks(file: Bytes, order: Order) -> Iterator[tuple[int, int]]:
     low, high = order.low, order.high
     while low < high:
         if order.up:
@@ -96,7 +102,7 @@ def _blocks(file: _Seen, order: Order) -> Iterator[tuple[int, int]]:
             low = middle
 
 
-def _found(file: _Seen, matchers: list[Matcher], low: int, high: int) -> array[int]:
+def _found(file: Bytes, matchers: list[Matcher], low: int, high: int) -> array[int]:
     """Offsets of the lines that all matchers want."""
     block = file.read(low, high - low)
     first, *others = matchers
@@ -109,8 +115,6 @@ def _found(file: _Seen, matchers: list[Matcher], low: int, high: int) -> array[i
 
 
 def _line(block: bytes, at: int, base: int) -> bytes:
-    from coroctl_widgets.logfile.lines import forced_end
-
     end = block.find(b"\n", at, forced_end(base + at) - base)
     return block[at : end if end >= 0 else forced_end(base + at) - base]
 
