@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from coroctl.lab.checker.records import Spoken
-from coroctl.lab.run import attempt, run
+from coroctl.lab.run import attempt, run, until
 from tests.lab.rows.cluster import edit
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
+FORWARDING = "3"
+"""Of a bridge's port."""
 SHORT_TIMES = "  service_start_s: 2\n  service_stop_s: 2"
 DROP_IN = "/run/systemd/system/vmmgr.service.d/fault.conf"
 
@@ -136,6 +139,10 @@ def stranger(cluster: Cluster) -> Iterator[str]:
         run(["ip", "-n", namespace, "address", "add", f"{cluster.ip}/32", "dev", "eth0"])
         run(["ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.conf.eth0.arp_notify=1"])
         run(["ip", "-n", namespace, "link", "set", "eth0", "address", mac, "up"])
+        bridged = Path("/sys/class/net", end, "brport/state")
+        until(lambda: bridged.read_text().strip() == FORWARDING, 10, f"{end} to be let through")
+        # The kernel announces a device's addresses when its hardware address is set.
+        run(["ip", "-n", namespace, "link", "set", "eth0", "address", mac])
         yield mac
     finally:
         attempt(["ip", "netns", "delete", namespace])

@@ -55,6 +55,7 @@ def test_row_26_the_masters_daemon_stops_right_after_a_slaves(cluster: Cluster) 
     cluster.finish(silence_ms=HAND_OVER_MS, answered=(master, following))
 
 
+@pytest.mark.slow
 def test_row_26_nodes_are_rebooted_one_by_one(cluster: Cluster) -> None:
     leases = cluster.leases()
     for name in cluster.lab.names:
