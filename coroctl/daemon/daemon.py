@@ -260,7 +260,7 @@ class Daemon:
         if self._sockets.watched and (seen := visible(state)) != self._seen:
             self._seen = seen
             self._sockets.changed()
-        self._files.loaded = None if state.files.conflict is not None else state.files.settings.identity
+        self._files.has_loaded(None if state.files.conflict is not None else state.files.settings.identity)
         if state.world.role is not self._role:
             self._role = state.world.role
             self._systemd.status(f"{self._role.value}, term {state.ballots.term}")

@@ -60,8 +60,7 @@ class Files:
         warn: Callable[[str], None],
         changed: Callable[[Identity, Author], None] = lambda _identity, _author: None,
     ) -> None:
-        self.loaded: Identity | None = None
-        """What other nodes are told that this one has loaded; None: nothing. Set by whoever knows, on the loop."""
+        self._loaded: Identity | None = None
         self._state = Path(state_dir)
         self._holdings = Holdings(Path(conf_path), self._state)
         self._node = node
@@ -95,10 +94,21 @@ class Files:
         """Begin; ends in ConfigurationLoaded or FileFailed."""
         self._begin(action.number, self._load(action))
 
+    def has_loaded(self, identity: Identity | None) -> None:
+        """What corosync has, by whoever's hand: other nodes are told so from now on, and its file is in the history.
+
+        None: nothing that is to be followed. On the loop, after every step: it costs nothing if nothing is new.
+        """
+        if identity == self._loaded:
+            return
+        self._loaded = identity
+        if identity is not None:
+            self._start(self._keep(identity))
+
     async def serve(self, question: Question) -> Pulled | Told | None:
         """Another node's question; for PullServer."""
         candidate = None if question.wanted is None else self._candidates.get(question.wanted)
-        return await asyncio.to_thread(self._holdings.answer, question, self.loaded, candidate)
+        return await asyncio.to_thread(self._holdings.answer, question, self._loaded, candidate)
 
     async def close(self) -> None:
         """Tell nothing more. What the worker has begun is brought to its end in bounded time."""
@@ -111,7 +121,10 @@ class Files:
     # One at a time
 
     def _begin(self, number: int, work: Coroutine[Any, Any, Event]) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry_out(number, work))
+        self._start(self._carry_out(number, work))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -136,6 +149,11 @@ class Files:
         self._candidates[file.identity] = file
         while len(self._candidates) > CANDIDATES:
             del self._candidates[next(iter(self._candidates))]
+
+    async def _keep(self, identity: Identity) -> None:
+        problem = await self._beside(self._holdings.remember, identity)
+        if problem:
+            self._warn(problem)
 
     # On the loop: what becomes of each action
 

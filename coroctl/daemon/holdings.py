@@ -146,6 +146,13 @@ class Holdings:
         problems.append(self._keep(file.data, str(author)))
         return Placed(author, tuple(filter(None, problems)))
 
+    def remember(self, identity: Identity) -> str:
+        """Into the history, if it is in place: nodes that have it still may follow when this one has moved on.
+
+        Why not, if it cannot be.
+        """
+        return self._keep_former() if self._shelf.is_own(identity) else ""
+
     def _keep_former(self) -> str:
         try:
             return self._keep(load(self._shelf.conf), FOUND)

@@ -74,6 +74,12 @@ class Node:
     async def failure(self) -> str:
         return (await self.event(FileFailed)).why
 
+    async def remembers(self, count: int) -> None:
+        """Until so many files are in its history."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.history.entries()) < count:
+                await asyncio.sleep(0)
+
     @property
     def history(self) -> History:
         return History(self.state / "conf")
@@ -286,11 +292,24 @@ async def test_what_is_loaded_is_told_with_what_is_remembered(tmp_path: Path) ->
         own = identity_of(V9)
         with pytest.raises(PullError, match="cannot tell which file"):
             await node.client.loaded(N9, own, DEADLINE_S)
-        other.files.loaded = identity_of(V8)
+        other.files.has_loaded(identity_of(V8))
         assert await node.client.loaded(N9, own, DEADLINE_S) == Told(identity_of(V8), distributed=False, known=False)
         other.history.keep(V9, FOUND)
         other.history.keep(V8, "priority of node 7 to 101, by anna")
         assert await node.client.loaded(N9, own, DEADLINE_S) == Told(identity_of(V8), distributed=True, known=True)
+
+
+async def test_what_is_loaded_by_hand_is_remembered(tmp_path: Path) -> None:
+    """A node that has it still may follow this one, which has moved on."""
+    async with two(tmp_path, GOOD) as (other, node):
+        other.files.has_loaded(identity_of(GOOD))
+        await other.remembers(1)
+        other.conf.write_bytes(V8)
+        other.files.has_loaded(identity_of(V8))
+        await other.remembers(2)
+        assert [(one.identity.version, one.actor) for one in other.history.entries()] == [(7, FOUND), (8, FOUND)]
+        node.files.fetch(FetchFile(1, identity_of(V8), N9))
+        await node.event(FileFetched)
 
 
 # Staging
