@@ -135,19 +135,22 @@ class SheetDialog(Vertical):
     def show(self, sheet: Sheet) -> None:
         """Show this instead; the focus goes to the button that dismisses, unless both stay what they are."""
         before, self._sheet = self._sheet, sheet
-        self._title.update(neutral(sheet.title))
+        first = before is sheet
+        if first or before.title != sheet.title:
+            self._title.update(neutral(sheet.title))
         self._paper.show(sheet.remarks, end=sheet.at_end)
-        self._foot.update(neutral(sheet.foot))
+        if first or before.foot != sheet.foot:
+            self._foot.update(neutral(sheet.foot))
         self._foot.display = bool(sheet.foot)
         self._dismiss.value = sheet.dismiss
         self._accept.value = sheet.accept
         self._accept.display = bool(sheet.accept)
         self._entry.display = sheet.entry is not None
-        if sheet.entry is not None and (before is sheet or before.entry != sheet.entry):
+        if sheet.entry is not None and (first or before.entry != sheet.entry):
             self._entry_label.update(neutral(sheet.entry.label))
             self._input.value = ""
         self._judge()
-        if before is sheet or (before.entry, before.accept) != (sheet.entry, sheet.accept):
+        if first or (before.entry, before.accept) != (sheet.entry, sheet.accept):
             self._dismiss.focus()
 
     def on_key(self, event: events.Key) -> None:

@@ -1,0 +1,369 @@
+"""Actions in the console: pictures of each dialog, keys alone, and what read-only leaves out."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from coroctl.actions import ACTIONS, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
+from coroctl.client import Denied
+from coroctl.conduct import NodeReport, Report, Step
+from coroctl.model import NodeId
+from coroctl.sources.logs import LogFollower
+from coroctl.tui.app import Console
+from coroctl.tui.screens.action import ActionScreen
+from coroctl.tui.screens.menu import MenuScreen
+from coroctl.tui.screens.overview import Overview
+from coroctl_widgets import LiveTable, SheetDialog
+from tests.tui.feeds import ByHand, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from textual.pilot import Pilot
+
+WELL = recorded()[0]
+SIZES = [(120, 40), (80, 24)]
+PASS, WARN, FAIL = Verdict.PASS, Verdict.WARN, Verdict.FAIL
+CHECKS = (
+    Check("quorate", PASS, "3 votes, 2 needed", safety=True),
+    Check("holder", PASS, "node1 holds the lease and carries it out", safety=True),
+    Check("current", PASS, "version 7 is loaded here and on a majority", safety=True),
+    Check("joined", PASS, "node2 is a member", safety=False),
+    Check("manager", WARN, "vmmgr.service on node2: not known from here (no answer within 2 s)", safety=False),
+    Check("quorum", PASS, "3 votes are here, 2 are needed: 1 more node may fail", safety=False),
+)
+EFFECTS = (
+    Effect("configuration", "priority of node2: 40 -> 101; version 8 on every node"),
+    Effect("address", "10.0.0.100/32 moves from node1 to node2 after 1 s, silent for less than 0.1 s"),
+    Effect("manager", "vmmgr.service stops on node1 (at most 30 s), then starts on node2 (at most 30 s)"),
+    Effect("machines", "no machines are managed"),
+    Effect("quorum", "3 votes are here, 2 are needed: 1 more node may fail"),
+)
+OUTLOOK = Outlook("node2", Seen(3, 7, "ab"), CHECKS, EFFECTS, "", NodeId(1), NodeId(2), True, False)
+QUIET = OUTLOOK._replace(loses=None, gains=None, interrupts=False)
+LAST = Check("successor", FAIL, "node2 is the last node that may be master: nobody would serve", safety=False)
+BUSY = Check("idle", FAIL, "another change is under way (suspend node3)", safety=True)
+STEPS = (
+    Step(0.01, "asked"),
+    Step(0.28, "loaded by node1, node2, node3"),
+    Step(1.22, "node1 has given the role up"),
+    Step(1.47, "node2 is master"),
+)
+REPORT = Report(
+    "ok",
+    "",
+    "",
+    tuple(NodeReport(NodeId(n), f"node{n}", "8:f7d2b241", True, "master" if n == 2 else "slave") for n in (1, 2, 3)),
+    1.47,
+)
+
+
+class Told:
+    """An operator whose preflights and reports the test decides."""
+
+    def __init__(self, outlook: Outlook = OUTLOOK, report: Report = REPORT) -> None:
+        self.outlook = outlook
+        self.report = report
+        self.looked: list[Ask] = []
+        self.asked: list[Ask] = []
+        self.may_end = threading.Event()
+        self.may_end.set()
+
+    def preflight(self, ask: Ask) -> Outlook:
+        self.looked.append(ask)
+        return self.outlook
+
+    def conduct(self, ask: Ask, outlook: Outlook, tell: Callable[[Step], object]) -> Report:
+        assert outlook is self.outlook
+        self.asked.append(ask)
+        for step in STEPS[:3]:
+            tell(step)
+        assert self.may_end.wait(10)
+        tell(STEPS[3])
+        return self.report
+
+
+class Powerless(Told):
+    """Somebody who is not in the group."""
+
+    def conduct(self, ask: Ask, outlook: Outlook, tell: Callable[[Step], object]) -> Report:  # noqa: ARG002
+        raise Denied("coroctl-admin")
+
+
+class Compare(Protocol):
+    def __call__(
+        self, app: Console, *, terminal_size: tuple[int, int], run_before: Callable[[Pilot[None]], Awaitable[None]]
+    ) -> bool: ...
+
+
+class Stand:
+    """A console on a feed by hand."""
+
+    def __init__(self, log: LogFollower) -> None:
+        self.feed = ByHand()
+        self.log = log
+        self.operator = Told()
+
+    def console(self, *, read_only: bool = False) -> Console:
+        operator = None if read_only else self.operator
+        return Console(self.feed, self.log, wall_clock=lambda: "03:12:44", operator=operator)
+
+    async def show(self, pilot: Pilot[None]) -> None:
+        """The recorded cluster, the cursor on node2."""
+        while self.feed.publish is None:
+            await pilot.pause()
+        self.feed.say(WELL)
+        await pilot.pause()
+        await pilot.press("j")
+
+
+@pytest.fixture
+def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corosync.log").write_text("a line\n")
+    return Stand(LogFollower("corosync.log"))
+
+
+def dialog(pilot: Pilot[None]) -> SheetDialog:
+    screen = pilot.app.screen
+    assert isinstance(screen, ActionScreen)
+    return screen.query_one(SheetDialog)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    while not condition():
+        await pilot.pause()
+
+
+async def ends(pilot: Pilot[None], word: str) -> None:
+    """Until the dialog says so."""
+    await until(pilot, lambda: any(word in line for line in dialog(pilot).texts))
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_the_menu(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("m")
+        await pilot.pause()
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_promotion_that_may_be_made(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("P")
+        await ends(pilot, "What will happen")
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_check_that_may_be_overridden(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    stand.operator.outlook = OUTLOOK._replace(checks=(*CHECKS, LAST))
+
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("s")
+        await ends(pilot, "FAIL successor")
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_check_of_safety_that_fails(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    stand.operator.outlook = QUIET._replace(checks=(*CHECKS, BUSY))
+
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("r")
+        await ends(pilot, "FAIL idle")
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_priority_that_is_asked_for(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("p", *"200x", "enter")
+        await ends(pilot, "is no priority")
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_change_under_way(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    stand.operator.may_end.clear()
+
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("P")
+        await ends(pilot, "What will happen")
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "has given the role up")
+        stand.operator.may_end.set()  # for the thread; nothing of it is looked at any more
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_the_end(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("P")
+        await ends(pilot, "What will happen")
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "ok, after")
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+# By keys alone
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_every_action_by_its_key(stand: Stand, action: object) -> None:
+    [wanted] = [one for one in ACTIONS if one == action]
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press(wanted.key)
+        if wanted.takes_value:
+            await pilot.press(*"200", "enter")
+        await ends(pilot, "What will happen")
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "ok, after 1.47 s")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Overview)
+    assert stand.operator.asked == [Ask(wanted, WELL.nodes[1].nodeid, 200 if wanted.takes_value else None)]
+
+
+async def test_without_an_interruption_one_choice_is_enough(stand: Stand) -> None:
+    stand.operator.outlook = QUIET
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("r")
+        await ends(pilot, "What will happen")
+        await pilot.press("tab", "enter")
+        await ends(pilot, "ok, after")
+
+
+async def test_the_menu_and_enter_on_everything_changes_nothing(stand: Stand) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("m")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, MenuScreen)
+        await pilot.press("j", "enter")
+        await ends(pilot, "What will happen")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Overview)
+    assert stand.operator.asked == []
+
+
+async def test_a_check_is_overridden_by_its_name_and_then_looked_at_again(stand: Stand) -> None:
+    stand.operator.outlook = OUTLOOK._replace(checks=(*CHECKS, LAST))
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("s")
+        await ends(pilot, "FAIL successor")
+        await pilot.press(*"successor", "enter")
+        await ends(pilot, "forced successor")
+        assert dialog(pilot).sheet.foot.endswith("--force successor --yes")
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "ok, after")
+    forced = frozenset({"successor"})
+    ask = Ask(SUSPEND, WELL.nodes[1].nodeid)
+    assert stand.operator.looked == [ask, ask._replace(force=forced)]
+    assert stand.operator.asked == [ask._replace(force=forced)]
+
+
+async def test_a_check_of_safety_leaves_nothing_but_closing(stand: Stand) -> None:
+    stand.operator.outlook = OUTLOOK._replace(checks=(*CHECKS, BUSY, LAST))
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("s")
+        await ends(pilot, "FAIL idle")
+        assert (dialog(pilot).sheet.accept, dialog(pilot).sheet.entry) == ("", None)
+        await pilot.press(*"successor", "enter")
+        await pilot.pause()
+    assert stand.operator.asked == []
+
+
+async def test_the_node_is_the_chosen_one_wherever_the_cursor_is_at_the_end(stand: Stand) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("P")
+        await ends(pilot, "What will happen")
+        stand.feed.say(WELL._replace(nodes=(WELL.nodes[0], WELL.nodes[2])))
+        await pilot.pause()
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "ok, after")
+    assert [ask.node for ask in stand.operator.asked] == [WELL.nodes[1].nodeid]
+
+
+async def test_who_has_no_right_reads_why(stand: Stand) -> None:
+    stand.operator = Powerless(QUIET)
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("r")
+        await ends(pilot, "What will happen")
+        await pilot.press("tab", "enter")
+        await ends(pilot, "group coroctl-admin only")
+
+
+async def test_closing_does_not_end_what_is_under_way(stand: Stand) -> None:
+    stand.operator.may_end.clear()
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("P")
+        await ends(pilot, "What will happen")
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "has given the role up")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Overview)
+        stand.operator.may_end.set()
+        await pilot.press("j")
+        assert pilot.app.screen.query_one(LiveTable).cursor_key == str(WELL.nodes[2].nodeid)
+
+
+async def test_the_palette_offers_the_actions_on_the_node(stand: Stand) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("ctrl+p", *"promote")
+        await until(pilot, lambda: pilot.app.screen.query("CommandList").first().has_class("--populating") is False)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ActionScreen))
+        assert dialog(pilot).sheet.title == "Promote node2"
+
+
+# Read-only
+
+
+async def test_read_only_has_no_actions_anywhere(stand: Stand) -> None:
+    async with stand.console(read_only=True).run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        for key in ("m", "ctrl+p", *(one.key for one in ACTIONS)):
+            await pilot.press(key)
+            assert isinstance(pilot.app.screen, Overview)
+        bound = {binding.binding.action.partition("(")[0] for binding in pilot.app.screen.active_bindings.values()}
+        assert not bound & {"act", "menu", "command_palette"}
+
+
+async def test_otherwise_the_help_has_them(stand: Stand) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        keys = set(pilot.app.screen.active_bindings)
+        assert {"m", "ctrl+p", "s", "p", "r", "upper_p"} <= keys or {"m", "ctrl+p", "s", "p", "r", "P"} <= keys
