@@ -1,0 +1,174 @@
+"""Rows 18 and 31, and the files of nodes that were away: one file on all nodes, and whose it is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from coroctl.lab.checker.register import Verdict
+from coroctl.lab.run import until
+from tests.lab.rows.changes import Asking, Files
+from tests.lab.rows.cluster import CONF
+
+if TYPE_CHECKING:
+    from tests.lab.rows.cluster import Cluster
+
+pytestmark = pytest.mark.lab
+
+CATCHES_UP_S = 10
+
+
+@pytest.fixture
+def files(cluster: Cluster) -> Files:
+    """All nodes have one file at the beginning."""
+    files = Files(cluster)
+    files.wait_same()
+    return files
+
+
+def hand_edit(cluster: Cluster, name: str, script: str) -> None:
+    """Somebody edits the file on one node, and every corosync reads its own again."""
+    cluster.shell(name, f"sed -i '{script}' {CONF}; corosync-cfgtool -R")
+
+
+def corosync_exits(cluster: Cluster, name: str) -> list[str]:
+    """What systemd has said, since the node's last boot, of corosync's ends."""
+    lines = cluster.lab.tell(name, "journalctl", "-b", "-u", "corosync", "-o", "cat", "--no-pager").splitlines()
+    assert any("ready to provide service" in line for line in lines)
+    return [line for line in lines if "exit" in line.lower()]
+
+
+def test_the_old_master_comes_back_with_the_file_that_a_failover_made(cluster: Cluster, files: Files) -> None:
+    """The new master is the largest everywhere; the old one's corosync does not exit once."""
+    old, version = cluster.settle(), files.version(cluster.lab.names[0])
+    cluster.lab.kill(old)
+    cluster.checker.prove(f"{old} is off, with version {files.version(old)}")
+    following = cluster.settle()
+    files.wait_same(*cluster.on(), beyond=version)
+    prios = files.priorities(following)
+    assert int(prios[str(cluster.nodeid(following))]) == max(map(int, prios.values()))
+    assert files.version(old) == version
+
+    cluster.lab.start(old)
+    cluster.wait_role(old, "S", timeout_s=40)
+    assert len(set(files.digests().values())) == 1
+    assert corosync_exits(cluster, old) == []
+    said = cluster.lab.tell(old, "journalctl", "-b", "-u", "corolistener-fetch", "-o", "cat", "--no-pager")
+    assert "is loaded by a majority" in said
+    assert cluster.settle() == following
+    files.insist_one_file_a_version()
+    cluster.finish()
+
+
+def test_a_node_that_was_cut_off_during_three_changes_catches_up(cluster: Cluster, files: Files) -> None:
+    master = cluster.settle()
+    away = cluster.best(without=master)
+    [other] = [name for name in cluster.lab.names if name not in (master, away)]
+    cluster.lab.isolate(away)
+    cluster.unreachable(away, master)
+    cluster.wait_role(away, "suspended")
+    until(lambda: not has_member(cluster, master, away), 20, f"{away} to be missed")
+    before = files.version(away)
+    asking = Asking(cluster, other)
+    for count, prio in enumerate((3, 4, 5), 1):
+        change = asking.set_priority(f"away-{prio}-{time.time_ns()}", cluster.nodeid(other), prio)
+        assert change.verdict is Verdict.OK
+        asking.wait_loaded(before + count)
+    assert files.version(away) == before
+    cluster.lab.heal()
+    began = time.monotonic()
+    files.wait_same(beyond=before + 2, timeout_s=CATCHES_UP_S)
+    print(f"{away} had the file {time.monotonic() - began:.2f} s after the cut had ended")
+    loaded = until(lambda: current(cluster, away), CATCHES_UP_S, f"{away} to have loaded it")
+    print(f"and had loaded it (version {loaded}) after {time.monotonic() - began:.2f} s")
+    assert time.monotonic() - began <= CATCHES_UP_S
+    files.insist_one_file_a_version()
+    cluster.settle()
+    cluster.finish(answered=(master,))
+
+
+def has_member(cluster: Cluster, name: str, other: str) -> bool:
+    return cluster.nodeid(other) in Asking(cluster, name).told()["corosync"]["members"]
+
+
+def current(cluster: Cluster, name: str) -> int | None:
+    """The version that a node has loaded, if it is what a majority has."""
+    told = Asking(cluster, name).told()["configuration"]
+    return told["loaded"]["version"] if told["loaded"] == told["current"] else None
+
+
+@pytest.mark.parametrize(
+    ("script", "alarm"),
+    [
+        ("s/config_version: .*/config_version: 900/; s/prio: .*/prio: 900000/", "what=minority"),
+        ("s/replication: on/replication: off/", "what=conflict"),
+    ],
+    ids=["a forged higher version", "the same version with other content"],
+)
+def test_a_file_of_one_node_alone_is_an_alarm_until_it_adopts_the_clusters(
+    cluster: Cluster, files: Files, script: str, alarm: str
+) -> None:
+    master = cluster.settle()
+    odd = cluster.best(without=master)
+    before, marks = files.file(master), cluster.marks()
+    hand_edit(cluster, odd, script)
+    cluster.checker.prove(cluster.wait_line(odd, "alarm", alarm, since=marks))
+    cluster.checker.watch(2)
+    assert {files.file(name) for name in cluster.lab.names if name != odd} == {before}
+    assert files.file(odd) != before
+    assert cluster.settle() == master
+
+    said = cluster.lab.tell(odd, "coroctl", "conf", "adopt", "--yes")
+    assert f"version {files.version(master)} of node" in said
+    assert set(files.digests().values()) == {files.digests()[master]}
+    until(lambda: current(cluster, odd), 5, f"{odd} to be current")
+    assert "found on this node" in cluster.lab.tell(odd, "coroctl", "conf", "history").splitlines()[-2]
+    assert cluster.settle() == master
+    cluster.finish(silence_ms=200, answered=(master,))
+
+
+def test_a_change_by_hand_is_an_alarm_until_a_majority_has_loaded_it(cluster: Cluster, files: Files) -> None:
+    master = cluster.settle()
+    second = cluster.best(without=master)
+    [third] = [name for name in cluster.lab.names if name not in (master, second)]
+    version, marks = files.version(master), cluster.marks()
+    script = f"s/config_version: .*/config_version: {version + 1}/; s/replication: on/replication: off/"
+    hand_edit(cluster, second, script)
+    cluster.checker.prove(cluster.wait_line(second, "alarm", "what=minority", since=marks))
+    assert files.version(master) == files.version(third) == version
+
+    hand_edit(cluster, third, script)
+    files.wait_same(beyond=version)
+    cluster.wait_line(master, "changed", "fetched from node", since=marks)
+    cluster.settle()
+    files.insist_one_file_a_version()
+    cluster.finish()
+
+
+def test_a_former_file_becomes_the_next_version(cluster: Cluster, files: Files) -> None:
+    """With owner and mode as they were, and the link where there is one."""
+    master = cluster.settle()
+    slave = cluster.best(without=master)
+    cluster.shell(slave, f"mv {CONF} {CONF}.real; ln -s corosync.conf.real {CONF}; chown 1:2 {CONF}.real")
+    asking = Asking(cluster, slave)
+    node = cluster.nodeid(slave)
+    was = files.priorities(master)[str(node)]
+    former = Asking(cluster, master).seen()
+    assert asking.set_priority(f"restore-{time.time_ns()}", node, 3).verdict is Verdict.OK
+    asking.wait_loaded(former.version + 1)
+    cluster.checker.prove(f"version {former.version} is a former one")
+    outcome = asking.client.change("conf-restore", 0, asking.seen(), {"sha256": former.digest})
+    assert (outcome.verdict, outcome.why) == ("ok", "")
+    until(lambda: current(cluster, slave) == former.version + 2, 5, f"{slave} to have loaded it")
+    assert files.priorities(master)[str(node)] == was
+    assert cluster.shell(slave, f"readlink {CONF}; stat -c '%u:%g %a' {CONF}.real").split() == [
+        "corosync.conf.real",
+        "1:2",
+        "644",
+    ]
+    cluster.shell(slave, f"mv {CONF}.real {CONF}")
+    files.insist_one_file_a_version()
+    cluster.settle()
+    cluster.finish()
