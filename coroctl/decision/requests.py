@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
 
 PATIENCE_US = 20 * SECOND
-REMEMBERED = 64
+REMEMBERED = 4096
+"""More than come within PATIENCE_US: a request whose answer was lost is asked again, and must not be judged anew."""
 MOVED_ON = "changed since you looked"
 
 

@@ -107,7 +107,7 @@ def main() -> int:
     one.add_argument("--scenarios", type=Path, default=SCENARIOS)
     one.set_defaults(run=mutate)
     one = verbs.add_parser("search")
-    one.add_argument("--places", type=int, default=60_000)
+    one.add_argument("--places", type=int, default=150_000)
     one.add_argument("--without", choices=Rules._fields, help="a rule to leave out")
     one.set_defaults(run=explore)
     one = verbs.add_parser("takeover")

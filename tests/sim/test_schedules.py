@@ -80,7 +80,7 @@ def test_a_broken_core_is_found_and_shrunk() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_thousand_operator_commands_amid_faults(seed: int) -> None:
-    """P3, faults.md row 25."""
+    """P3, faults.md row 25. The last seed loses answers to a clone: what was done is not refused when asked again."""
     drawn = schedule.draw(700 + seed)
     verbs = ("PRIORITY", "PROMOTE", "SUSPEND", "RESUME")
     asks = [
