@@ -13,12 +13,13 @@ from textual.binding import Binding
 
 from coroctl.sources.logs import known_logs
 from coroctl.tui import terminal
-from coroctl.tui.messages import Logged, Updated, Wanted
+from coroctl.tui.messages import Logged, Opened, Updated, Wanted
 from coroctl.tui.palette import NodeActions
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.log import LogScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.overview import Overview, local_time
+from coroctl.tui.view import Current, Shows, screen_of, screen_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from coroctl.actions import Action
     from coroctl.model import Availability
-    from coroctl.sources.feed import Feed
+    from coroctl.sources.feed import Feed, Update
     from coroctl.sources.logs import LogFollower
     from coroctl.tui.screens.action import Operator
 
@@ -69,6 +70,7 @@ class Console(App[None]):
         self._overview = Overview(log.path, notices, wall_clock, actions=operator is not None)
         self._ended = threading.Event()
         self._shown: Availability | None = None
+        self._current = Current()
 
     def on_mount(self) -> None:
         # Textual's own dark theme paints every blank and confuses warning with error in 16 colours.
@@ -90,12 +92,29 @@ class Console(App[None]):
 
     @on(Updated)
     def show_update(self, message: Updated) -> None:
-        self._overview.show_update(message.update, time.monotonic() - message.update.at)
-        self._shown = message.update.snapshot.availability
+        self._show(message.update, time.monotonic() - message.update.at)
+
+    def _show(self, update: Update, age: float) -> None:
+        view = self._current.take(update.snapshot, age)
+        self._overview.show_update(update, age, view.alarms)
+        for screen in self._others():
+            screen.show(view)
+        self._shown = update.snapshot.availability
+
+    def _others(self) -> Iterable[Shows]:
+        return (screen for screen in self.screen_stack if isinstance(screen, Shows))
 
     @on(Logged)
     def show_log(self, message: Logged) -> None:
         self._overview.show_log(message.news)
+
+    def action_open(self, place: str) -> None:
+        """A screen above this one, by its name."""
+        self.push_screen(screen_of(place, self._current.view))
+
+    @on(Opened)
+    def open_node(self, message: Opened) -> None:
+        self.push_screen(screen_of_node(message.node, self._current.view))
 
     @on(Wanted)
     def open_action(self, message: Wanted) -> None:
@@ -119,10 +138,11 @@ class Console(App[None]):
             return
         age = time.monotonic() - latest.at
         if latest.snapshot.availability is not self._shown:
-            self._overview.show_update(latest, age)
-            self._shown = latest.snapshot.availability
-        else:
-            self._overview.show_age(latest.snapshot, age)
+            self._show(latest, age)
+            return
+        self._overview.show_age(latest.snapshot, age)
+        for screen in self._others():
+            screen.show_age(latest.snapshot, age)
 
     def _read_log(self) -> None:
         reason = None

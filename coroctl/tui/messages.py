@@ -29,6 +29,14 @@ class Logged(Message):
         self.news = news
 
 
+class Opened(Message):
+    """Somebody wants to see a node."""
+
+    def __init__(self, node: NodeId) -> None:
+        super().__init__()
+        self.node = node
+
+
 class Wanted(Message):
     """Somebody wants to do something to a node; without an action: to choose from a menu."""
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from coroctl.alarms.cluster import current_version
 from coroctl.model import Availability, NodeStatus, Role
 from coroctl.sources.changes import Level as ChangeLevel
 from coroctl.sources.changes import label
+from coroctl.tui.alarm_notes import some
 from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Note, Row, Title, Tone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coroctl.alarms import Alarm
     from coroctl.model import Mastership, Node, NodeId, Snapshot
     from coroctl.sources.changes import Change
 
@@ -94,15 +98,6 @@ def _links(node: Node) -> Cell:
     return Cell(f"{up}/{total} !", Tone.WARN if up else Tone.BAD)
 
 
-def current_version(snapshot: Snapshot) -> int | None:
-    """The configuration that joined nodes of most votes have loaded."""
-    votes: Counter[int] = Counter()
-    for node in snapshot.nodes:
-        if node.status is NodeStatus.JOINED and node.config_version is not None:
-            votes[node.config_version] += node.votes or 0
-    return max(votes, key=lambda version: (votes[version], version)) if votes else None
-
-
 def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:
     """``v7``; ``v6 old`` where others have a newer one, ``v7>8`` where this node's file is ahead of its corosync."""
     version = node.config_version
@@ -116,20 +111,17 @@ def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:
     return Cell(f"v{version}")
 
 
-def notes(snapshot: Snapshot, chosen: str | None) -> tuple[Note, ...]:
-    """Who is master, why the chosen row's node is not, and what is wrong; none where no corolistener tells it."""
+def notes(snapshot: Snapshot, chosen: str | None, alarms: Sequence[Alarm] = ()) -> tuple[Note, ...]:
+    """Who is master and why the chosen row's node is not, where a corolistener tells it; and what is wrong."""
     told = snapshot.mastership
     if told is None:
-        return ()
+        return some(alarms, MOST_WRONG)
     found = [_master(snapshot, told)]
     node = next((node for node in snapshot.nodes if str(node.nodeid) == chosen), None)
     found.append(Note(f"{label(node)} is not master: {node.reason}" if node and node.reason else "", Tone.DIM))
-    wrong = [Note(f"ALARM: {text}", Tone.BAD) for text in told.alarms]
-    wrong += [Note(f"warning: {text}", Tone.WARN) for text in told.warnings]
     if told.change:
-        wrong.append(Note(f"under way: {told.change}"))
-    more = len(wrong) - MOST_WRONG
-    return (*found, *(wrong if more <= 0 else [*wrong[: MOST_WRONG - 1], Note(f"and {more + 1} more: coroctl status")]))
+        found.append(Note(f"under way: {told.change}"))
+    return (*found, *some(alarms, MOST_WRONG - bool(told.change)))
 
 
 def _master(snapshot: Snapshot, told: Mastership) -> Note:
@@ -159,8 +151,8 @@ def gauge(snapshot: Snapshot | None) -> Gauge:
     return Gauge(quorum.present, quorum.needed, quorum.expected, snapshot.quorate, snapshot.can_lose, flags)
 
 
-def title(snapshot: Snapshot | None, age: float | None) -> Title:
-    """Who looks at what, how old it is, and the state in a word."""
+def title(snapshot: Snapshot | None, age: float | None, place: str = "") -> Title:
+    """Who looks at what, how old it is, and the state in a word. `place`: the screen, if it is not the overview."""
     if snapshot is None:
         return Title("coroctl", state="CONNECTING", tone=Tone.DIM)
     local = snapshot.node(snapshot.local)
@@ -168,7 +160,7 @@ def title(snapshot: Snapshot | None, age: float | None) -> Title:
     return Title(
         "coroctl",
         snapshot.cluster_name,
-        (local.name or f"node {local.nodeid}") if local else "",
+        " › ".join(filter(None, (label(local) if local else "", place))),
         snapshot.source.value,
         None if age is None else (0.0 if age < FRESH_S else float(int(age))),
         state,
@@ -182,6 +174,11 @@ def _state(snapshot: Snapshot) -> tuple[str, Tone]:
     if snapshot.quorate is None:
         return "UNKNOWN", Tone.WARN
     return ("QUORATE", Tone.GOOD) if snapshot.quorate else ("NOT QUORATE", Tone.BAD)
+
+
+def nothing(snapshot: Snapshot) -> str:
+    """Why no node can be shown."""
+    return "corosync knows no nodes" if snapshot.availability is Availability.ANSWERED else snapshot.reason
 
 
 def event(change: Change, time: str) -> Event:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from coroctl.alarms import Alarm, Kind, Severity
+from coroctl.alarms.cluster import current_version
 from coroctl.model import (
     Availability,
     Configuration,
@@ -18,7 +20,7 @@ from coroctl.model import (
     Snapshot,
     Source,
 )
-from coroctl.tui.presenters import columns, current_version, gauge, notes, rows, title
+from coroctl.tui.presenters import columns, gauge, notes, rows, title
 from coroctl_widgets import Note, Tone
 
 
@@ -179,6 +181,22 @@ def test_notes_of_a_cluster_without_a_master() -> None:
 
 
 def test_notes_of_what_is_wrong_stay_few() -> None:
-    shown = notes(ruled(alarms=("a", "b"), warnings=("w",), change="priority 1 50"), "1")
-    assert shown[2:] == (Note("ALARM: a", Tone.BAD), Note("ALARM: b", Tone.BAD), Note("and 2 more: coroctl status"))
-    assert notes(ruled(warnings=("w",), change="x"), "1")[2:] == (Note("warning: w", Tone.WARN), Note("under way: x"))
+    wrong = [Alarm(Severity.CRITICAL, Kind.QUORUM, "a", "do"), *[Alarm(Severity.WARNING, Kind.LINK, "b", "look")] * 3]
+    assert notes(ruled(), "1", wrong)[2:] == (
+        Note("ALARM: a > do", Tone.BAD),
+        Note("warning: b > look", Tone.WARN),
+        Note("and 2 more: key a", Tone.WARN),
+    )
+    assert notes(ruled(change="priority 1 50"), "1", wrong[:2])[2:] == (
+        Note("under way: priority 1 50"),
+        Note("ALARM: a > do", Tone.BAD),
+        Note("warning: b > look", Tone.WARN),
+    )
+
+
+def test_alarms_are_told_without_a_corolistener_too() -> None:
+    assert notes(snapshot(node(1)), "1", wrong_one())[0].text == "warning: b > look"
+
+
+def wrong_one() -> tuple[Alarm, ...]:
+    return (Alarm(Severity.WARNING, Kind.LINK, "b", "look"),)

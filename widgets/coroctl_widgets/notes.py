@@ -35,6 +35,12 @@ class Notes(LineWidget):
     def watch_value(self) -> None:
         self.repaint()
 
+    def show_lines(self, notes: tuple[Note, ...]) -> None:
+        """Say these, as high as they are; none at all takes no place."""
+        self.display = bool(notes)
+        self.styles.height = max(len(notes), 1)  # a layout only when it differs
+        self.value = notes
+
     def line(self, y: int) -> Line:
         if y >= len(self.value):
             return ()

@@ -87,7 +87,7 @@ class Sparkline(LineWidget):
         name = fit(f"  {course.name}", min(self._name_width + 2, width))
         text = fit(course.text, max(min(self._text_width, width - cells(name) - 1), 0), Align.RIGHT)
         room = min(max(width - cells(name) - cells(text) - 3, 0), self._most)
-        bars = spark(course.samples, room, course.top)
+        bars = spark(course.samples, min(room, len(course.samples)), course.top)
         rest = " " * max(width - cells(name) - cells(text) - len(bars) - 1, 0)
         return (Piece(name), Piece(f"{text} ", (course.tone.value,)), Piece(bars, (course.tone.value,)), Piece(rest))
 

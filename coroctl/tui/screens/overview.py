@@ -11,10 +11,10 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from coroctl.actions import ACTIONS
-from coroctl.model import Availability
+from coroctl.model import NodeId
 from coroctl.sources.changes import changes, label
 from coroctl.tui import presenters
-from coroctl.tui.messages import Wanted
+from coroctl.tui.messages import Opened, Wanted
 from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from coroctl.actions import Action
+    from coroctl.alarms import Alarm
     from coroctl.model import Node, Snapshot
     from coroctl.sources.feed import Update
     from coroctl.sources.logs import News
@@ -40,6 +41,8 @@ class Overview(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "menu", "Actions"),
         *(Binding(one.key, f"act('{one.name}')", one.label, show=False) for one in ACTIONS),
+        Binding("l", "app.open('links')", "Links"),
+        Binding("a", "app.open('alarms')", "Alarms"),
         Binding("n", "focus_part('nodes')", "Nodes"),
         Binding("e", "focus_part('events')", "Events"),
         Binding("o", "focus_part('log')", "Log"),
@@ -76,6 +79,7 @@ class Overview(Screen[None]):
         self._notices = tuple(notices)
         self._wall_clock = wall_clock
         self._snapshot: Snapshot | None = None
+        self._alarms: tuple[Alarm, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -91,14 +95,15 @@ class Overview(Screen[None]):
         self._events.append(Event(now, Level.INFO, notice) for notice in self._notices)
         self._nodes_table.focus()
 
-    def show_update(self, update: Update, age: float) -> None:
+    def show_update(self, update: Update, age: float, alarms: tuple[Alarm, ...] = ()) -> None:
         """Bring every part up to date."""
         snapshot = update.snapshot
+        self._alarms = alarms
         self.show_age(snapshot, age)
         self._gauge.value = presenters.gauge(snapshot)
         table = self._nodes_table
         table.set_columns(presenters.columns(snapshot))
-        table.set_empty(_nothing(snapshot))
+        table.set_empty(presenters.nothing(snapshot))
         table.set_rows(presenters.rows(snapshot))
         table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
         self._show_notes(snapshot)
@@ -115,10 +120,7 @@ class Overview(Screen[None]):
             self._show_notes(self._snapshot)
 
     def _show_notes(self, snapshot: Snapshot) -> None:
-        found = presenters.notes(snapshot, self._nodes_table.cursor_key)
-        self._notes.display = bool(found)
-        self._notes.styles.height = max(len(found), 1)
-        self._notes.value = found
+        self._notes.show_lines(presenters.notes(snapshot, self._nodes_table.cursor_key, self._alarms))
 
     def show_age(self, snapshot: Snapshot, age: float) -> None:
         """Say how old the data are."""
@@ -131,10 +133,9 @@ class Overview(Screen[None]):
             self._tail.append(news.lines)
 
     @on(LiveTable.RowSelected, "#nodes")
-    def open_menu(self) -> None:
+    def open_node(self, message: LiveTable.RowSelected) -> None:
         """Enter on a node."""
-        if self._actions:
-            self.action_menu()
+        self.post_message(Opened(NodeId(int(message.key))))
 
     def wanted(self, action: Action | None) -> Wanted | None:
         """An action, or the menu, for the node under the cursor, by its identity; None if there is none."""
@@ -161,9 +162,3 @@ class Overview(Screen[None]):
 
     def action_focus_part(self, part: str) -> None:
         self.query_one(f"#{part}").focus()
-
-
-def _nothing(snapshot: Snapshot) -> str:
-    if snapshot.availability is Availability.ANSWERED:
-        return "corosync knows no nodes"
-    return snapshot.reason

@@ -1,0 +1,148 @@
+"""From a snapshot, and a look at the machine, to what the node screen shows. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coroctl.model import NodeStatus, Role
+from coroctl.sources.changes import label
+from coroctl_widgets import Course, Note, Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coroctl.model import Node, Snapshot
+    from coroctl.sources.host import Host, Service, Traffic
+
+GIB = 1 << 30
+FULL = 0.9
+"""A disk or a memory that is used so far is worth a warning."""
+LABEL = 12
+
+
+def line(name: str, text: str, tone: Tone = Tone.NORMAL) -> Note:
+    """``name   text``."""
+    return Note(f"{name:<{LABEL}}{text}", tone)
+
+
+def facts(snapshot: Snapshot, node: Node) -> tuple[Note, ...]:
+    """What is known of the node in the cluster, a line each; what is not known is said or left out."""
+    found = [_status(node), line("address", " ".join(node.addresses or (node.address,)) or "not told"), _votes(node)]
+    found.append(_configuration(snapshot, node))
+    if snapshot.mastership is not None:
+        found.append(_daemon(snapshot, node))
+    return tuple(found)
+
+
+def _status(node: Node) -> Note:
+    role = f", {node.role.value}" if node.role else ""
+    why = f": {node.reason}" if node.reason else ""
+    tones = {NodeStatus.JOINED: Tone.GOOD, NodeStatus.LEFT: Tone.BAD}
+    tone = Tone.WARN if node.role is Role.SUSPENDED else tones.get(node.status, Tone.WARN)
+    return line("state", f"{node.status.value}{role}{why}", tone)
+
+
+def _votes(node: Node) -> Note:
+    priority = "none" if node.prio is None else str(node.prio)
+    votes = "not told" if node.votes is None else str(node.votes)
+    may = {None: "", True: ", could be master", False: ", could not be master"}[node.eligible]
+    return line("election", f"nodeid {node.nodeid}, priority {priority}, votes {votes}{may}")
+
+
+def _configuration(snapshot: Snapshot, node: Node) -> Note:
+    version = "not told" if node.config_version is None else f"version {node.config_version} is loaded"
+    tone = Tone.NORMAL
+    if node.current is False:
+        version, tone = f"{version}: NOT what a majority has", Tone.WARN
+    elif node.current:
+        version = f"{version}, as on a majority"
+    conf = snapshot.configuration
+    if conf is not None and node.nodeid == snapshot.local:
+        if conf.version not in (None, conf.loaded_version):
+            version, tone = f"{version}; THE FILE IS version {conf.version}", Tone.WARN
+        version += f" ({conf.file}, sha256 {conf.sha256[:12]})" if conf.sha256 else f" ({conf.file})"
+    return line("config", version, tone)
+
+
+def _daemon(snapshot: Snapshot, node: Node) -> Note:
+    if node.nodeid == snapshot.local:
+        return line("daemon", f"answers here; {_hears(snapshot, node)}")
+    if node.heard_ms is None:
+        return line("daemon", "its corolistener was never heard here", Tone.WARN)
+    clock = "" if node.skew_ms is None else f"; clock {node.skew_ms:+} ms"
+    return line("daemon", f"heard {_ago(node.heard_ms)}; {_hears(snapshot, node)}{clock}")
+
+
+def _hears(snapshot: Snapshot, node: Node) -> str:
+    if node.hears is None:
+        return "whom it hears is not told"
+    names = (label(other) for one in node.hears if (other := snapshot.node(one.node)) and one.ms < 2000)
+    return f"hears {', '.join(names) or 'nobody'}"
+
+
+def _ago(age_ms: int) -> str:
+    """A heartbeat's age changes five times a second and interests nobody."""
+    return "just now" if age_ms < 1000 else f"{age_ms // 1000} s ago"
+
+
+def services(host: Host) -> tuple[Note, ...]:
+    """A line for all that run, and one for each that does not."""
+    if host.trouble:
+        return (line("services", f"not told: {host.trouble}", Tone.DIM),)
+    running = [one.unit.removesuffix(".service") for one in host.services if one.state == "active"]
+    found = [line("services", f"active: {', '.join(running) or 'none'}")]
+    found += [_service(one) for one in host.services if one.state != "active"]
+    return tuple(found)
+
+
+def _service(service: Service) -> Note:
+    name = service.unit.removesuffix(".service")
+    if service.state == "failed":
+        return line("", f"{name} has FAILED: journalctl -u {name}", Tone.BAD)
+    return line("", f"{name} is {service.state}", Tone.DIM)
+
+
+def courses(past: Sequence[Host]) -> tuple[Course, ...]:
+    """Processor and memory; the newest look is the last one, and there is at least one."""
+    now = past[-1]
+    cpu = "..." if now.cpu is None else f"{now.cpu:.0f} % of {now.cores}"
+    used = now.memory_used / now.memory_total
+    memory = f"{now.memory_used / GIB:.1f} of {now.memory_total / GIB:.1f} GiB"
+    load = tuple(one.load for one in past)
+    return (
+        Course("cpu", tuple(one.cpu for one in past), cpu, 100.0),
+        Course("load", load, f"{now.load:.2f}", max(now.cores, *load), _full(now.load / now.cores / 2)),
+        Course("memory", tuple(one.memory_used / one.memory_total for one in past), memory, 1.0, _full(used)),
+    )
+
+
+def _full(share: float) -> Tone:
+    return Tone.WARN if share >= FULL else Tone.NORMAL
+
+
+def machine(host: Host) -> tuple[Note, ...]:
+    """Disks and network."""
+    found = [line("swap", f"{host.swap_used / GIB:.1f} GiB in use", Tone.WARN)] if host.swap_used > GIB // 10 else []
+    for disk in host.disks:
+        share = disk.used / disk.total if disk.total else 0.0
+        mark = " FULL" if share >= FULL else ""
+        text = f"{disk.folder} {share:.0%} of {disk.total / GIB:.1f} GiB{mark}"
+        found.append(line("disk", text, _full(share)))
+    return (*found, *(_traffic(one) for one in host.traffic))
+
+
+def _traffic(one: Traffic) -> Note:
+    errors = f", {one.errors} errors and drops" if one.errors else ""
+    return line("network", f"{one.device} in {_rate(one.received)}, out {_rate(one.sent)}{errors}")
+
+
+def _rate(rate: float | None) -> str:
+    if rate is None:
+        return "..."
+    return f"{rate / 1e6:.1f} MB/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kB/s"
+
+
+def elsewhere(node: Node) -> tuple[Note, ...]:
+    """Of another node's machine nothing is known here."""
+    text = f"services and load of {label(node)} are not known from here: run coroctl there"
+    return (line("machine", text, Tone.DIM),)

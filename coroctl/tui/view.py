@@ -1,0 +1,77 @@
+"""What the app hands to every screen that shows the cluster: one picture, and what was remembered of it.
+
+Knows which screens there are above the overview; they are loaded when they are opened.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from coroctl.alarms import alarms
+from coroctl.alarms.memory import Memory
+from coroctl.model import Source
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from coroctl.alarms import Alarm
+    from coroctl.model import NodeId, Snapshot
+
+
+class View(NamedTuple):
+    """The cluster now."""
+
+    snapshot: Snapshot
+    age: float
+    """Seconds since its source last spoke."""
+    alarms: tuple[Alarm, ...]
+    memory: Memory
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """A screen above the overview that follows the cluster."""
+
+    def show(self, view: View) -> None:
+        """There is something new."""
+
+    def show_age(self, snapshot: Snapshot, age: float) -> None:
+        """Nothing new but the data's age."""
+
+
+class Current:
+    """The last view, and the memory that goes with it."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self._memory = Memory()
+
+    def take(self, snapshot: Snapshot, age: float) -> View:
+        """The view of a snapshot that has just come."""
+        self._memory.take(snapshot, time.monotonic())
+        found = alarms(snapshot, time.time(), self._memory.flaps())
+        self.view = View(snapshot, age, found, self._memory)
+        return self.view
+
+
+def screen_of(place: str, view: View | None) -> Screen[None]:
+    """The screen of that name: links, alarms."""
+    from coroctl.tui.screens.alarms import Alarms
+    from coroctl.tui.screens.links import Links
+
+    return {"links": Links, "alarms": Alarms}[place](view)
+
+
+def screen_of_node(node: NodeId, view: View | None) -> Screen[None]:
+    """A node's; with a look at the machine if it is this one."""
+    from coroctl.tui.screens.node import NodeScreen
+
+    snapshot = view.snapshot if view is not None else None
+    if snapshot is None or node != snapshot.local or snapshot.source is Source.SIMULATION:
+        return NodeScreen(node, view)
+    from coroctl.sources.host import HostReader
+
+    own = snapshot.node(node)
+    manager = snapshot.mastership.service if snapshot.mastership else ""
+    return NodeScreen(node, view, HostReader(own.addresses if own else (), manager).read)
