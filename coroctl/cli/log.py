@@ -89,18 +89,20 @@ def _start(file: LogFile, args: argparse.Namespace, matcher: Matcher | None) -> 
     count = args.n if args.n is not None else LAST if args.since is None and matcher is None else None
     if count is None:
         return start
-    return max(start, _last(file, count, matcher))
+    return max(start, _last(file, count, matcher, args.context))
 
 
-def _last(file: LogFile, count: int, matcher: Matcher | None) -> int:
-    """Where the last so many lines begin that are wanted."""
+def _last(file: LogFile, count: int, matcher: Matcher | None, context: int) -> int:
+    """Where the last so many lines begin that are wanted, with their context."""
     if count == 0:
         return file.size
     if matcher is None:
         found = lines.before(file, file.size, count)
         return found[0].start if found else 0
     hits = seeker.hits(file, [matcher], seeker.Order(0, 0, file.size, count, up=True))
-    return min(hits, default=file.size)
+    first = min(hits, default=file.size)
+    around = lines.before(file, first, context)
+    return around[0].start if around else first
 
 
 def _print(found: Iterable[Line | None]) -> None:

@@ -44,6 +44,11 @@ class Search:
         self._reading: asyncio.Task[None] | None = None
         self._ended = False
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process, once it was started."""
+        return None if self._process is None else self._process.pid
+
     async def start(self, fd: int) -> None:
         """On the file of that descriptor, which is closed here."""
         words = [json.dumps(pattern) for pattern in self.patterns]

@@ -64,6 +64,8 @@ def _moment(found: re.Match[str], newest: float) -> float | None:
     parts = found.groupdict()
     today = time.localtime(newest)
     clock = tuple(int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
+    if clock[0] > 23 or clock[1] > 59 or clock[2] > 60:
+        return None
     part = float("0." + (parts.get("part") or ".0")[1:])
     if "day" not in parts:
         moment = _local((today.tm_year, today.tm_mon, today.tm_mday), clock)
