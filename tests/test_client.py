@@ -8,8 +8,10 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +29,6 @@ from tests.daemon.control_sockets import DEADLINE_S, Daemon, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 T = TypeVar("T")
 SEEN = Seen(3, 7, "ab")
@@ -152,6 +153,78 @@ async def test_a_change_without_an_answer_is_unknown(tmp_path: Path) -> None:
         outcome = await asked(daemon, lambda client: client.change("promote", 2, SEEN, timeout_s=0.1))
         assert outcome.verdict == "unknown"
         daemon.may_answer.set()
+
+
+async def test_a_preflight(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        told = await asked(daemon, lambda client: client.preflight("set-priority", 2, {"value": 50}))
+        assert told == {"edit": ["priority", 2, 50], "seen": None}
+        with pytest.raises(Rejected, match="no node 99"):
+            await asked(daemon, lambda client: client.preflight("promote", 99))
+
+
+async def test_what_is_forced_is_told(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        await asked(daemon, lambda client: client.change("suspend", 2, SEEN, {"force": ["quorum"]}))
+        assert daemon.forced == {"quorum"}
+
+
+AS_NOBODY = """
+import contextlib, json, os, socket, sys
+from coroctl.actions import Seen
+from coroctl.client import Client, Denied
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+client = Client(sys.argv[1])
+try:
+    print(client.snapshot() if sys.argv[2] == "look" else client.change("promote", 2, Seen(3, 7, "ab")))
+except Denied as error:
+    print(error)
+"""
+
+
+async def as_nobody(daemon: Daemon, what: str) -> str:
+    """What a user without any group gets."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", AS_NOBODY, str(daemon.folder), what, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
+    return output.decode().strip()
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that everybody can reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes somebody else")
+async def test_rights_of_a_user_without_groups(public: Path) -> None:
+    async with serving(public) as daemon:
+        assert await as_nobody(daemon, "look") == "corolistener answers root and members of group coroctl only"
+        assert await as_nobody(daemon, "change") == "corolistener answers root and members of group coroctl-admin only"
+        assert daemon.refused == []  # nobody can know of it
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes somebody else")
+async def test_a_refusal_is_told_to_the_daemon_by_who_may_look(public: Path) -> None:
+    async with serving(public) as daemon:
+        (daemon.folder / "status.sock").chmod(0o666)
+        assert await as_nobody(daemon, "look") == "{'count': 0}"
+        assert await as_nobody(daemon, "change") == "corolistener answers root and members of group coroctl-admin only"
+        assert [(verb, actor.uid) for verb, actor in daemon.refused] == [("promote", 65534)]
+        assert daemon.asked.empty()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes somebody else")
+async def test_who_may_change_may_look(public: Path) -> None:
+    async with serving(public) as daemon:
+        (daemon.folder / "control.sock").chmod(0o666)
+        assert await as_nobody(daemon, "look") == "{'count': 0}"
+        assert "verdict='ok'" in await as_nobody(daemon, "change")
 
 
 async def test_a_change_that_makes_no_sense(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Daemon:
             raise Refused("argument", f"there is no node {NO_NODE}")
         return {
             "edit": [edit.verb.value, edit.node, edit.value],
-            "seen": seen is not None and [seen.term, *seen.identity],
+            "seen": [seen.term, *seen.identity] if seen is not None else None,
         }
 
     def denied(self, verb: str, actor: Actor) -> None:

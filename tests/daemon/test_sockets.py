@@ -20,7 +20,7 @@ from coroctl.daemon.rendering import Level
 from coroctl.decision.messages import Edit, Verb
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
-from tests.daemon.control_sockets import DEADLINE_S, Daemon, Peer, connected, open_files, serving
+from tests.daemon.control_sockets import DEADLINE_S, NO_NODE, Daemon, Peer, connected, open_files, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -273,7 +273,49 @@ async def test_an_argument_that_makes_no_sense_is_refused(tmp_path: Path, wrong:
         assert (await peer.ask(verb="set-priority", value=5, **CHANGE))["result"]["verdict"] == "ok"
 
 
+async def test_what_is_forced_reaches_the_desk(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon, "control.sock") as peer:
+        await peer.ask(verb="suspend", force=["quorum", "successor"], **CHANGE)
+        assert daemon.forced == {"quorum", "successor"}
+        for wrong in ("quorum", [1], ["x" * 65], ["x"] * 17, None):
+            assert (await peer.ask(verb="suspend", force=wrong, **CHANGE))["error"]["code"] == "argument"
+
+
+# Preflights
+
+
+async def test_a_preflight_is_answered_at_both_sockets(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        for name in ("status.sock", "control.sock"):
+            async with connected(daemon, name) as peer:
+                told = await peer.ask(verb="preflight", change="set-priority", node=2, value=50)
+                assert told["result"] == {"edit": ["priority", 2, 50], "seen": None}
+                seen = await peer.ask(verb="preflight", change="suspend", **CHANGE)
+                assert seen["result"] == {"edit": ["suspend", 2, 0], "seen": [3, 7, "ab"]}
+        assert daemon.asked.empty()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"change": None}, {"change": "snapshot"}, {"change": "preflight"}, {"node": 0}, {"value": -1}, {"node": NO_NODE}],
+)
+async def test_a_preflight_that_makes_no_sense(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon) as peer:
+        told = await peer.ask(verb="preflight", **{"change": "set-priority", "node": 2, "value": 5, **wrong})
+        assert (told["id"], told["error"]["code"]) == ("r", "argument")
+
+
 # Rights
+
+
+async def test_who_may_only_look_and_asks_for_a_change_is_told_to_the_desk(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon) as peer:
+        claimed = {"user": "eve", "origin": "192.0.2.7"}
+        answer = await peer.ask(verb="promote", claimed=claimed, **CHANGE)
+        assert answer["error"] == {"code": "denied", "text": "promote is taken at control.sock only"}
+        [(verb, actor)] = daemon.refused
+        assert (verb, actor.uid, actor.claimed.user) == ("promote", os.getuid(), "eve")
+        assert daemon.asked.empty()
 
 
 async def test_rights_are_set(tmp_path: Path) -> None:

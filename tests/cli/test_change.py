@@ -1,0 +1,190 @@
+"""priority, promote, suspend and resume as an operator types them: on real cores, with real questions at a real pty."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from coroctl import actions
+from coroctl.actions import ACTIONS, ActionError, Ask, command_line, find_node
+from coroctl.cli import change, main
+from coroctl.client import Client
+from coroctl.model import Availability, Node, NodeId, NodeStatus, Snapshot, Source
+from tests.daemon.simulated import Nodes, master, simulated, told_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DEADLINE_S = 60.0
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Shell:
+    """A shell on one node of a cluster."""
+
+    def __init__(self, cluster: Nodes, at: int, patch: pytest.MonkeyPatch) -> None:
+        run = str(cluster.served[NodeId(at)].run)
+        patch.setattr(change, "Client", lambda: Client(run))
+        self.run = run
+
+    async def type(self, *words: str) -> int:
+        """The exit code of ``coroctl WORDS``."""
+        return await asyncio.wait_for(asyncio.to_thread(main.main, list(words)), DEADLINE_S)
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Standard input is no terminal."""
+    with open(os.devnull) as stream:  # noqa: PTH123 - it stands in for sys.stdin
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A terminal as standard input; what is written to this descriptor was typed."""
+    leader, follower = pty.openpty()
+    with os.fdopen(follower) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield leader
+    os.close(leader)
+
+
+async def test_yes_answers_everything(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert await Shell(cluster, 3, monkeypatch).type("priority", "node2", "200", "--yes") == 0
+        assert master(cluster) == 2
+    out = capsys.readouterr().out
+    assert "10.0.0.100/32 moves from node1 to node2" in out
+    assert "The same as: coroctl priority node2 200 --yes" in out
+    assert "s  node2 is master\nok, after" in out
+    assert [line.split()[0] for line in out.splitlines()[-3:]] == ["node1", "node2", "node3"]
+
+
+async def test_a_dry_run_changes_nothing(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert await Shell(cluster, 1, monkeypatch).type("promote", "node3", "--dry-run") == 0
+        assert cluster.machines[NodeId(1)].loaded.version == 1
+        assert told_events(cluster.served[NodeId(1)], "asked") == []
+    assert "What will happen" in capsys.readouterr().out
+
+
+async def test_without_a_terminal_nothing_is_done(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert await Shell(cluster, 1, monkeypatch).type("resume", "node3") == 0  # there is nothing to do
+        assert await Shell(cluster, 1, monkeypatch).type("suspend", "node3") == 4
+    assert "standard input is no terminal: look with --dry-run, then give --yes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "code"),
+    [
+        (("suspend", "node3"), "node3\n", 0),
+        (("suspend", "node3"), "3\n", 0),
+        (("suspend", "node3"), "y\n", 4),
+        (("suspend", "node3"), "\n", 4),
+        (("promote", "2"), "node2\n", 0),
+        (("priority", "node3", "11"), "y\n", 0),
+        (("priority", "node3", "11"), "\n", 4),
+        (("priority", "node3", "200"), "y\n", 4),
+        (("priority", "node3", "200"), "node3\n", 0),
+        (("suspend", "node3"), "\x04", 4),
+    ],
+)
+async def test_questions(
+    tmp_path: Path, monkeypatch: Any, keyboard: int, words: tuple[str, ...], typed: str, code: int
+) -> None:
+    async with simulated(tmp_path) as cluster:
+        os.write(keyboard, typed.encode())
+        assert await Shell(cluster, 1, monkeypatch).type(*words) == code
+        assert (cluster.machines[NodeId(1)].loaded.version > 1) is (code == 0)
+
+
+async def test_a_check_that_fails(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with simulated(tmp_path) as cluster:
+        shell = Shell(cluster, 1, monkeypatch)
+        assert await shell.type("suspend", "node2", "--yes") == 0
+        assert await shell.type("promote", "node2", "--yes") == 4
+        failed = capsys.readouterr()
+        assert "FAIL  eligible" in failed.out
+        assert "(--force eligible goes on all the same)" in failed.out
+        assert failed.err.startswith("coroctl: refused: eligible: node2: suspended by an operator")
+        assert await shell.type("promote", "node2", "--yes", "--force", "eligible") == 0
+        assert "forced  eligible" in capsys.readouterr().out
+        assert await shell.type("promote", "node2", "--force", "quorate") == 1
+        assert await shell.type("promote", "node2", "--force", "luck") == 1
+        wrong = capsys.readouterr().err
+        assert "--force quorate: a safety check cannot be forced" in wrong
+        assert "--force luck: no such check" in wrong
+
+
+async def test_json(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with simulated(tmp_path) as cluster:
+        shell = Shell(cluster, 1, monkeypatch)
+        assert await shell.type("promote", "node2", "--yes", "--json") == 0
+        made = json.loads(capsys.readouterr().out)
+        assert await shell.type("promote", "node3", "--dry-run", "--json") == 0
+        looked = json.loads(capsys.readouterr().out)
+    assert (made["schema"], made["outcome"]["verdict"], made["preflight"]["gains"]) == (1, "ok", 2)
+    assert [one["role"] for one in made["outcome"]["nodes"]] == ["slave", "master", "slave"]
+    assert looked["outcome"] is None
+    assert {"name": "quorate", "verdict": "pass", "reason": "3 votes, 2 needed", "safety": True} in looked["preflight"][
+        "checks"
+    ]
+
+
+async def test_an_unknown_node(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert await Shell(cluster, 1, monkeypatch).type("promote", "node9", "--yes") == 1
+    assert capsys.readouterr().err == "coroctl: no node is called 'node9'; there are node1, node2, node3\n"
+
+
+def test_without_a_daemon(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setattr(change, "Client", lambda: Client(str(tmp_path)))
+    assert main.main(["promote", "node1", "--yes"]) == 1
+    assert "no corolistener runs on this node" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("priority", "node1"), ("priority", "node1", "-1"), ("priority", "node1", "1e3")])
+def test_a_call_that_makes_no_sense(words: tuple[str, ...], capsys: Any) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(list(words))
+    assert ended.value.code == 1
+
+
+# The registry
+
+
+def test_every_action_is_a_command_with_the_same_words() -> None:
+    assert {one.name: one.help for one in ACTIONS}.items() <= main.COMMANDS.items()
+    assert len({one.key for one in ACTIONS}) == len(ACTIONS)
+
+
+def snapshot(*names: tuple[int, str]) -> Snapshot:
+    nodes = tuple(Node(NodeId(nodeid), name, "", NodeStatus.JOINED) for nodeid, name in names)
+    return Snapshot(Source.DAEMON, Availability.ANSWERED, "c", nodes, quorate=True)
+
+
+def test_a_node_is_found_by_its_name_else_its_id() -> None:
+    nodes = snapshot((1, "a"), (2, "b"), (3, ""))
+    assert [find_node(nodes, word) for word in ("a", "2", "3")] == [1, 2, 3]
+    with pytest.raises(ActionError, match="more than one node is named a: say which id"):
+        find_node(snapshot((1, "a"), (2, "a")), "a")
+    with pytest.raises(ActionError, match="2 is the name of node 1 and the id of another one"):
+        find_node(snapshot((1, "2"), (2, "b")), "2")
+    with pytest.raises(ActionError, match="no node is called"):
+        find_node(nodes, "x")
+
+
+def test_the_same_on_the_command_line() -> None:
+    ask = Ask(actions.PRIORITY, NodeId(3), 7, frozenset({"quorum", "failback"}))
+    assert command_line(ask, "my node") == "coroctl priority 'my node' 7 --force failback --force quorum"
+    assert command_line(ask._replace(value=None), "node 3") == "coroctl priority 3 --force failback --force quorum"
