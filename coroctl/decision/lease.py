@@ -24,7 +24,7 @@ TICKET_LOST_US = 300_000
 """A ticket that was not answered for so long is asked for again."""
 REFUSED_US = 20_000
 """A kernel that refuses is asked again after this: not at once, or a gate that is broken would never let go of us."""
-RENEWALS_A_LEASE = 8
+RENEWALS_A_LEASE = 4
 
 
 def advance(turn: Turn) -> None:
@@ -57,7 +57,7 @@ def holds(turn: Turn) -> bool:
 
 
 def renew_dead_man(turn: Turn, *, wanted: bool) -> None:
-    """Ask for a ticket when the confirmed element falls an eighth of a lease behind (L6a)."""
+    """Ask for a ticket when the confirmed element falls a quarter of a lease behind (L6a)."""
     claim, dead_man = turn.claim, turn.dead_man
     if not wanted or claim.lease_until() - dead_man.until < claim.lease_us // RENEWALS_A_LEASE:
         return
