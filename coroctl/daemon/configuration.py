@@ -69,7 +69,8 @@ def settings_of(loaded: Loaded, *, dead_man: bool = True) -> Settings:
     """The core's settings, defaults filled in. Without the dead-man in the kernel the slack is larger."""
     listener = loaded.cluster.listener
     lease_ms = listener.lease_ms
-    slack_ms = max(SLACK_MS, slack_needed_ms(lease_ms)) if dead_man else LIFETIME_SLACK_MS
+    needed_ms = slack_needed_ms(lease_ms)
+    slack_ms = max(SLACK_MS, needed_ms) if dead_man else LIFETIME_SLACK_MS + max(needed_ms - SLACK_MS, 0)
     holdoff_ms = listener.start_holdoff_ms
     return Settings(
         identity=loaded.identity,

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from coroctl.daemon.journal import Journal
     from coroctl.daemon.paths import Paths
     from coroctl.daemon.preflight import Ready
-    from coroctl.decision.settings import Settings
+    from coroctl.decision.settings import Settings, Voters
     from coroctl.decision.state import State
     from coroctl.model import Role
 
@@ -113,6 +113,7 @@ class Daemon:
         self._started = time.time()
         self._guarded = False
         self._guard_again = 0
+        self._lists: tuple[Voters, ...] = ()
         self._role: Role | None = None
         self._seen: tuple[object, ...] = ()
 
@@ -257,6 +258,9 @@ class Daemon:
             self._next_outfit = outfit
 
     def _stepped(self, state: State) -> None:
+        if state.files.lists is not self._lists:
+            self._lists = state.files.lists
+            self.neighbours.keep(frozenset(node for voters in self._lists for node in voters.weights))
         if self._sockets.watched and (seen := visible(state)) != self._seen:
             self._seen = seen
             self._sockets.changed()

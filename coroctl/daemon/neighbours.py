@@ -43,7 +43,13 @@ class Neighbours:
         self._tell = tell
         self._note = note
         self._transport: Transport | None = None
+        self._listed: Mapping[NodeId, tuple[str, ...]] = {}
+        """Link addresses of the nodes of the loaded file."""
+        self._known: dict[NodeId, tuple[str, ...]] = {}
+        """Of every node that was ever listed in this life."""
+        self._voters: frozenset[NodeId] = frozenset()
         self._links: Mapping[NodeId, tuple[str, ...]] = {}
+        """Those that are spoken to and heard."""
         self._port = ready.loaded.cluster.listener.port
         self.pull = PullClient(self._keys, self._cluster_name)
         self._server: PullServer | None = None
@@ -65,6 +71,12 @@ class Neighbours:
     def configure(self, loaded: Loaded) -> None:
         """Another list of nodes. (Port and key are those of this daemon's start.)"""
         self._begin_task(self._look_up(loaded))
+
+    def keep(self, voters: frozenset[NodeId]) -> None:
+        """Nodes of the former lists that still count (L16): a master that is removed has its role to hand over."""
+        if voters != self._voters:
+            self._voters = voters
+            self._use()
 
     def change_keys(self, keys: tuple[Key, ...]) -> None:
         """The key file has changed: nothing that is under way is interrupted."""
@@ -137,8 +149,13 @@ class Neighbours:
         return task
 
     async def _look_up(self, loaded: Loaded) -> None:
-        links = await asyncio.to_thread(link_addresses, loaded.cluster)
-        self._links = links
+        self._listed = await asyncio.to_thread(link_addresses, loaded.cluster)
+        self._known.update(self._listed)
+        self._use()
+
+    def _use(self) -> None:
+        former = {node: self._known[node] for node in self._voters & self._known.keys()}
+        self._links = links = {**former, **self._listed}
         if self._transport is not None:
             self._transport.configure(links, links.get(self._node, ()), self._port)
         self.pull.configure(links, self._port)
