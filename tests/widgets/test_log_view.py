@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.logfile.files import append, corosync_line, corosync_log
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from textual.pilot import Pilot
@@ -27,13 +28,16 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """By a name that is the same on every machine."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TZ", "UTC")
-    corosync_log(tmp_path / "corosync.log", COUNT)
-    append(tmp_path / "corosync.log", b"\x1b[31mcolours\x1b[0m, \x00\xff junk, \x1b]0;title\x07 and no end")
-    return tmp_path / "corosync.log"
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """By a name, and with times, that are the same on every machine."""
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        corosync_log(tmp_path / "corosync.log", COUNT)
+        append(tmp_path / "corosync.log", b"\x1b[31mcolours\x1b[0m, \x00\xff junk, \x1b]0;title\x07 and no end")
+        yield tmp_path / "corosync.log"
+    time.tzset()
 
 
 @pytest.fixture
