@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from coroctl.model import Node, Snapshot
 
+HEARD_MS: Final = 3000
+"""A corolistener that was heard so lately is alive."""
 RECENT_S: Final = 600
 """A time without the processor is told for so long."""
 
@@ -57,6 +59,8 @@ def nodes(snapshot: Snapshot) -> Iterator[Alarm]:
         else:
             continue
         todo = "look at its power, at its network, and there at systemctl status corosync"
+        if node.heard_ms is not None and node.heard_ms < HEARD_MS:
+            todo = "its corolistener is heard, so the machine runs: look at its corosync, and for a partial cut"
         yield Alarm(Severity.WARNING, Kind.NODE, text, todo, node.nodeid)
 
 

@@ -95,8 +95,8 @@ class Console(App[None]):
         self._show(message.update, time.monotonic() - message.update.at)
 
     def _show(self, update: Update, age: float) -> None:
-        view = self._current.take(update.snapshot, age)
-        self._overview.show_update(update, age, view.alarms)
+        view = self._current.take(update, age)
+        self._overview.show_update(update, view)
         for screen in self._others():
             screen.show(view)
         self._shown = update.snapshot.availability

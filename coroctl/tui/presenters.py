@@ -9,6 +9,7 @@ from coroctl.alarms.cluster import current_version
 from coroctl.model import Availability, NodeStatus, Role
 from coroctl.sources.changes import Level as ChangeLevel
 from coroctl.sources.changes import label
+from coroctl.tui import wires
 from coroctl.tui.alarm_notes import some
 from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Note, Row, Title, Tone
 
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coroctl.alarms import Alarm
+    from coroctl.alarms.memory import Memory
     from coroctl.model import Mastership, Node, NodeId, Snapshot
     from coroctl.sources.changes import Change
 
 FRESH_S = 2.5
 """Younger than this is "now": the links are asked once a second, and a second more is nobody's concern."""
+
+COURSE = 8
+"""Samples of latency beside the number."""
+LATENCY = len("0.12 ms ") + COURSE
 
 MOST_WRONG = 3
 """Lines of alarms and warnings: the nodes are to stay in sight."""
@@ -59,17 +65,18 @@ def columns(snapshot: Snapshot | None) -> tuple[Column, ...]:
         Column("prio", "Prio", 5, Align.RIGHT, drop=1),
         Column("votes", "Votes", 5, Align.RIGHT, drop=5),
         Column("links", "Links", 6, Align.RIGHT, drop=3),
+        Column("latency", "Latency", LATENCY, drop=6),
         Column("config", "Config", 8, Align.RIGHT, drop=4),
     )
 
 
-def rows(snapshot: Snapshot) -> list[Row]:
-    """A row for each node, by its nodeid."""
+def rows(snapshot: Snapshot, memory: Memory | None = None) -> list[Row]:
+    """A row for each node, by its nodeid; with a memory also how the latency of its fastest link went."""
     current = current_version(snapshot)
-    return [_row(node, snapshot, current) for node in snapshot.nodes]
+    return [_row(node, snapshot, current, memory) for node in snapshot.nodes]
 
 
-def _row(node: Node, snapshot: Snapshot, current: int | None) -> Row:
+def _row(node: Node, snapshot: Snapshot, current: int | None, memory: Memory | None) -> Row:
     here = "*" if node.nodeid == snapshot.local else ""
     cells = (
         Cell(str(node.nodeid)),
@@ -80,6 +87,7 @@ def _row(node: Node, snapshot: Snapshot, current: int | None) -> Row:
         _number(node.prio),
         _number(node.votes),
         _links(node),
+        _latency(node, memory),
         _config(node, snapshot, current),
     )
     return Row(str(node.nodeid), cells)
@@ -96,6 +104,16 @@ def _links(node: Node) -> Cell:
     if up == total:
         return Cell(f"{up}/{total}")
     return Cell(f"{up}/{total} !", Tone.WARN if up else Tone.BAD)
+
+
+def _latency(node: Node, memory: Memory | None) -> Cell:
+    """The fastest link that works."""
+    known = [(link.latency_us, link.number) for link in node.links if link.connected and link.latency_us is not None]
+    if not known:
+        return Cell("-", Tone.DIM)
+    latency_us, number = min(known)
+    course = wires.course(memory.latencies((node.nodeid, number)), COURSE) if memory is not None else ""
+    return Cell(f"{wires.milliseconds(latency_us):>4} ms {course}")
 
 
 def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:

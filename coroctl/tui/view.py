@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from coroctl.alarms import Alarm
     from coroctl.model import NodeId, Snapshot
+    from coroctl.sources.feed import Update
 
 
 class View(NamedTuple):
@@ -47,11 +48,11 @@ class Current:
         self.view: View | None = None
         self._memory = Memory()
 
-    def take(self, snapshot: Snapshot, age: float) -> View:
-        """The view of a snapshot that has just come."""
-        self._memory.take(snapshot, time.monotonic())
-        found = alarms(snapshot, time.time(), self._memory.flaps())
-        self.view = View(snapshot, age, found, self._memory)
+    def take(self, update: Update, age: float) -> View:
+        """The view of an update that has just come."""
+        self._memory.take(update.snapshot, update.at)
+        found = alarms(update.snapshot, time.time(), self._memory.flaps())
+        self.view = View(update.snapshot, age, found, self._memory)
         return self.view
 
 

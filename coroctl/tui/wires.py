@@ -93,9 +93,9 @@ def heat(latency_us: int) -> float:
 
 
 def milliseconds(latency_us: int) -> str:
-    """In three characters, while it takes less than a second."""
+    """In four characters at most, while it takes less than ten seconds; two digits that count."""
     value = latency_us / 1000
-    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
 def findings(snapshot: Snapshot) -> tuple[Note, ...]:
@@ -135,7 +135,7 @@ def _row(node: Node, link: Link, memory: Memory) -> Row:
         Cell(str(link.number)),
         Cell(*state),
         Cell(latency),
-        Cell(_course(memory.latencies((node.nodeid, link.number)))),
+        Cell(course(memory.latencies((node.nodeid, link.number)), COURSE)),
         Cell("-" if link.mtu is None else str(link.mtu)),
         Cell("-" if link.ups is None else str(link.ups)),
         Cell("-" if link.downs is None else str(link.downs)),
@@ -144,9 +144,10 @@ def _row(node: Node, link: Link, memory: Memory) -> Row:
     return Row(f"{node.nodeid}.{link.number}", cells)
 
 
-def _course(latencies: tuple[int | None, ...]) -> str:
-    top = max([FLAT_US, *(one for one in latencies[-COURSE:] if one is not None)])
-    return spark(latencies, COURSE, top)
+def course(latencies: tuple[int | None, ...], width: int) -> str:
+    """The last of them as bars."""
+    top = max([FLAT_US, *(one for one in latencies[-width:] if one is not None)])
+    return spark(latencies, width, top)
 
 
 def no_links(snapshot: Snapshot) -> str:

@@ -71,6 +71,12 @@ def test_a_node_that_is_gone_is_one_alarm_not_one_for_each_of_its_links() -> Non
     assert only(changed(THREE, status=NodeStatus.ABSENT), Kind.NODE).text == "n3 is configured and was never seen"
 
 
+def test_a_node_that_has_left_and_is_heard_runs() -> None:
+    parted = changed(THREE, status=NodeStatus.LEFT, heard_ms=200)
+    assert "the machine runs" in only(parted, Kind.NODE).todo
+    assert "power" in only(changed(THREE, parted, heard_ms=9000), Kind.NODE).todo
+
+
 def test_a_stale_configuration() -> None:
     assert (
         "6, which is not the majority's 7"

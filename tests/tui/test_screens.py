@@ -180,6 +180,17 @@ async def test_the_table_follows_the_matrix(stage: Stage) -> None:
         assert stage.console.screen.query_one(LiveTable).cursor_key == f"{THREE}.0"
 
 
+async def test_the_matrix_leads_to_its_nodes(stage: Stage) -> None:
+    async with stage.console.run_test(size=(80, 24)) as pilot:
+        await stage.show(pilot, WELL, "l", "right", "enter")
+        assert pilot.app.screen.query_one(TitleBar).value.node == "n1 › node n2"
+        await pilot.press("escape", "tab", "G", "enter")
+        await pilot.pause()
+        assert pilot.app.screen.query_one(TitleBar).value.node == "n1 › node n3"
+        await pilot.press("escape", "escape")
+        assert isinstance(pilot.app.screen, Overview)
+
+
 async def test_a_node_that_leaves_the_configuration(stage: Stage) -> None:
     async with stage.console.run_test(size=(80, 24)) as pilot:
         await stage.show(pilot, WELL, "G", "enter")

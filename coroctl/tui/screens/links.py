@@ -9,7 +9,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from coroctl.model import NodeId
 from coroctl.tui import presenters, wires
+from coroctl.tui.messages import Opened
 from coroctl_widgets import LinkMatrix, LiveTable, Notes, TitleBar
 
 if TYPE_CHECKING:
@@ -82,6 +84,17 @@ class Links(Screen[None]):
             node = self._view.snapshot.nodes[message.column]
             if node.links:
                 self._links.move_to(f"{node.nodeid}.{node.links[0].number}")
+
+    @on(LinkMatrix.SpotSelected, "#matrix")
+    def open_node(self, message: LinkMatrix.SpotSelected) -> None:
+        """Enter on a pair: the node that is heard."""
+        if self._view is not None and message.column < len(self._view.snapshot.nodes):
+            self.post_message(Opened(self._view.snapshot.nodes[message.column].nodeid))
+
+    @on(LiveTable.RowSelected, "#links")
+    def open_far_end(self, message: LiveTable.RowSelected) -> None:
+        """Enter on a link."""
+        self.post_message(Opened(NodeId(int(message.key.partition(".")[0]))))
 
     def action_leave(self) -> None:
         self.dismiss()

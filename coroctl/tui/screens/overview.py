@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from coroctl.model import Node, Snapshot
     from coroctl.sources.feed import Update
     from coroctl.sources.logs import News
+    from coroctl.tui.view import View
 
 
 def local_time() -> str:
@@ -95,16 +96,16 @@ class Overview(Screen[None]):
         self._events.append(Event(now, Level.INFO, notice) for notice in self._notices)
         self._nodes_table.focus()
 
-    def show_update(self, update: Update, age: float, alarms: tuple[Alarm, ...] = ()) -> None:
+    def show_update(self, update: Update, view: View) -> None:
         """Bring every part up to date."""
-        snapshot = update.snapshot
-        self._alarms = alarms
-        self.show_age(snapshot, age)
+        snapshot = view.snapshot
+        self._alarms = view.alarms
+        self.show_age(snapshot, view.age)
         self._gauge.value = presenters.gauge(snapshot)
         table = self._nodes_table
         table.set_columns(presenters.columns(snapshot))
         table.set_empty(presenters.nothing(snapshot))
-        table.set_rows(presenters.rows(snapshot))
+        table.set_rows(presenters.rows(snapshot, view.memory))
         table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
         self._show_notes(snapshot)
         now = self._wall_clock()
