@@ -27,7 +27,7 @@ from coroctl.daemon.keys import KeyFileError, load_keys
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
 from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
-from coroctl.daemon.probing import Probing
+from coroctl.daemon.probing import Probing, file_problem
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_facts, read_run
 from coroctl.daemon.shell import Shell, Tools
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from coroctl.daemon.journal import Journal
     from coroctl.daemon.paths import Paths
     from coroctl.daemon.preflight import Ready
+    from coroctl.decision.messages import Edit
     from coroctl.decision.settings import Settings, Voters
     from coroctl.decision.state import State
     from coroctl.model import Role
@@ -103,7 +104,15 @@ class Daemon:
             self._files.serve,
         )
         self.desk = Desk(
-            Back(ready.name, self.shell, journal, self._facts, self._probing.look, self.reporter.answer_to)
+            Back(
+                ready.name,
+                self.shell,
+                journal,
+                self._facts,
+                self._probing.look,
+                self.reporter.answer_to,
+                self._file_problem,
+            )
         )
         self._sockets = Sockets(paths.run, self._picture, self.desk, journal)
         self._next_outfit: Outfit | None = None
@@ -310,6 +319,9 @@ class Daemon:
             program=program_version(),
             past=self.chronicle.past(),
         )
+
+    def _file_problem(self, edit: Edit) -> str:
+        return file_problem(self.loaded.data, edit)
 
     def _dead_man(self) -> DeadMan:
         post = self.master.kit.post

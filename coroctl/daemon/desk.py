@@ -71,6 +71,8 @@ class Back(NamedTuple):
     """Looks on a node what only that node can tell, in bounded time; never raises."""
     answer_to: Callable[[str], asyncio.Future[Answer]]
     """Becomes the answer to the request with that id."""
+    file_problem: Callable[[Edit], str]
+    """Why the loaded file would be refused with that change; empty: it would not. Called on a thread."""
     clock: Callable[[], int] = now_us
     """The core's."""
 
@@ -137,12 +139,19 @@ class Desk:
         state = self._state()
         if state.files.settings.member(edit.node) is None:
             raise Refused("argument", f"there is no node {edit.node} in the node list")
-        probe = Probe() if edit.verb is Verb.SUSPEND else await self._back.probe(edit.node)
+        probe = await self._probe(edit, state)
         state = self._state()
         if state.files.settings.member(edit.node) is None:
             raise Refused("argument", f"there is no node {edit.node} in the node list any more")
         plan = Plan(edit.verb, edit.node, edit.value)
         return outlook(state, self._back.clock(), self._back.facts(), plan, probe, seen)
+
+    async def _probe(self, edit: Edit, state: State) -> Probe:
+        """Nobody takes the role by being suspended."""
+        if edit.verb is Verb.PROMOTE:
+            edit = edit._replace(value=state.files.settings.largest() + 1)
+        found = Probe() if edit.verb is Verb.SUSPEND else await self._back.probe(edit.node)
+        return found._replace(file=await asyncio.to_thread(self._back.file_problem, edit._replace(request="asked")))
 
     async def _objection(self, request: Request, forced: Collection[str]) -> str:
         if request.edit.verb not in OPERATORS_VERBS:

@@ -190,7 +190,7 @@ def _when(subject: Subject) -> str:
     delay = subject.prospect.delay_s
     if subject.prospect.by_failback:
         return f"when failback's {delay:g} s are over"
-    return f"after {delay:g} s" if delay else "at once"
+    return f"after {delay:.0f} s" if delay else "at once"
 
 
 def _manager(subject: Subject) -> str:

@@ -59,6 +59,10 @@ def _current(subject: Subject) -> Iterator[Check]:
     )
 
 
+def _file(subject: Subject) -> Iterator[Check]:
+    yield _safe("file", "" if subject.probe.file else "corosync.conf is sound with the change", subject.probe.file)
+
+
 def _members(subject: Subject) -> Iterator[Check]:
     """Section 7: a member that cannot store a change makes it fail."""
     turn = subject.turn
@@ -210,6 +214,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
     _quorate,
     _holder,
     _current,
+    _file,
     _members,
     _idle,
     _view,

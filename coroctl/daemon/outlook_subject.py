@@ -36,13 +36,16 @@ class Check(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What only the node that is to take the role can look up."""
+    """What is looked up for an outlook: the manager on the node that is to take the role, and the changed file."""
 
     known: bool = False
+    """Whether that node has told of its manager."""
     manager: str = ""
     """What is wrong with the manager's unit there; empty: nothing."""
     why: str = ""
     """Why it is not known."""
+    file: str = ""
+    """Why the file with the change in it would be refused; empty: it would not."""
 
 
 class Seen(NamedTuple):

@@ -62,7 +62,11 @@ def foresee(turn: Turn, plan: Plan) -> Prospect:
     if best in (None, present):
         return Prospect(None, None, 0, by_failback=False, eligible=eligible)
     by_failback = turn.files.settings.failback and plan.verb is not Verb.PROMOTE
-    return Prospect(present, best, _patience(turn, by_failback=by_failback), by_failback, eligible)
+    delay_s = _patience(turn, by_failback=by_failback)
+    if plan.verb is not Verb.PROMOTE and turn.claim.offer_to == best:
+        # L13: not to the same node again so soon. Only the holder itself knows.
+        delay_s = max(delay_s, (turn.claim.offer_from - turn.now) / SECOND)
+    return Prospect(present, best, delay_s, by_failback, eligible)
 
 
 def master_of(turn: Turn) -> NodeId | None:

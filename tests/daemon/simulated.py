@@ -61,11 +61,21 @@ class Served:
         self.journal = journal
         self.chronicle = Chronicle()
         self.probe = Probe(known=True)
+        self.file_problem = ""
         self.run = cluster.folder / f"node{machine.node}"
         self._cluster = cluster
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self.desk = Desk(
-            Back(f"node{machine.node}", self, journal, self.facts, self._probe, self._answer_to, self.clock)
+            Back(
+                f"node{machine.node}",
+                self,
+                journal,
+                self.facts,
+                self._probe,
+                self._answer_to,
+                lambda _: self.file_problem,
+                self.clock,
+            )
         )
         self.sockets = Sockets(self.run, self._picture, self.desk, journal)
 

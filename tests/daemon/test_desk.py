@@ -247,6 +247,15 @@ async def test_what_only_the_other_node_knows(tmp_path: Path) -> None:
         assert "manager" not in verdicts(await looked(cluster, ONE, Ask(PRIORITY, THREE, 5)))
 
 
+async def test_a_file_that_would_not_be_sound(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        cluster.served[ONE].file_problem = "corosync.conf:35: every node has prio 0"
+        outlook = await looked(cluster, ONE, Ask(PRIORITY, TWO, 0))
+        assert failing(outlook) == ["file"]
+        report = await done(cluster, ONE, Ask(PRIORITY, TWO, 0), outlook)
+        assert (report.verdict, report.why) == ("refused", "file: corosync.conf:35: every node has prio 0")
+
+
 async def test_a_node_that_cannot_take_the_role(tmp_path: Path) -> None:
     async with simulated(tmp_path) as cluster:
         assert (await changed(cluster, ONE, Ask(SUSPEND, TWO))).verdict == "ok"
