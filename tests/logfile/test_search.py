@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,7 +121,35 @@ async def test_a_seeker_that_dies_ends_its_orders(path: Path) -> None:
     assert search.pid is not None
     os.kill(search.pid, 9)
     assert await told.ended(1) == []
+    assert told.found[-1].failed
     await search.cancel()
+
+
+OWNER = """
+import asyncio, os, sys
+from coroctl_widgets.logfile.matching import Pattern
+from coroctl_widgets.logfile.search import Search
+
+async def main():
+    search = Search([Pattern("(a+)+$")], print)
+    search.ask(0, os.path.getsize(sys.argv[1]), 1, up=True)
+    await search.start(os.open(sys.argv[1], os.O_RDONLY))
+    print(search.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_seeker_does_not_outlive_who_asked(path: Path) -> None:
+    append(path, "a" * 5000 + "!\n")
+    with subprocess.Popen([sys.executable, "-c", OWNER, str(path)], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        seeker = os.pidfd_open(int(owner.stdout.readline()))
+        owner.kill()
+    ended, _, _ = select.select([seeker], [], [], DEADLINE_S)
+    os.close(seeker)
+    assert ended
 
 
 async def test_the_file_is_the_one_that_was_open(path: Path) -> None:

@@ -6,7 +6,7 @@ Owns their processes and what to say of them. Reads nothing and paints nothing: 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from coroctl_widgets.logfile.matching import Matcher, Pattern
 from coroctl_widgets.logfile.search import Search
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.logfile.session import Session
 
 Answer = TypeVar("Answer")
+FAILED: Final = "the search ended before its time"
 
 
 class Desk(Protocol):
@@ -154,6 +155,8 @@ class Hunt:
         if found.starts:
             start = found.starts[0]
             self._desk.do(lambda session: session.show(start, found=True))
+        elif found.failed:
+            self.complaint = FAILED
         elif found.ended:
             self.complaint = f"no match {'above' if found.order.up else 'below'}"
         self._desk.say()
@@ -165,6 +168,8 @@ class Hunt:
             take: Callable[[Session], object] = lambda session: session.take_older(found.starts)  # noqa: E731
         else:
             take = lambda session: session.take_newer(found.starts)  # noqa: E731
+        if found.failed:
+            self.complaint = FAILED
         (self._desk.do if found.ended else self._desk.note)(take)
 
     async def _end_search(self) -> None:

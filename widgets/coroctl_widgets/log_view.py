@@ -69,9 +69,9 @@ class LogView(Vertical):
         Binding("N", "again(False)", "Match the other way", show=False),
         Binding("ampersand", "prompt('filter')", "Filter", key_display="&"),
         Binding("C", "context", "Lines around matches", show=False),
-        Binding("t", "prompt('time')", "Go to time"),
+        Binding("t", "prompt('time')", "Time"),
         Binding("F", "toggle_follow", "Follow"),
-        Binding("o", "prompt('file')", "Open", show=False),
+        Binding("o", "prompt('file')", "Open another file", show=False),
         Binding("g,home", "first", "Oldest line", show=False),
         Binding("G,end", "follow", "Newest line", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
@@ -80,7 +80,7 @@ class LogView(Vertical):
         Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False),
         Binding("right,l", "sideways(1)", "Right", show=False),
         Binding("left,h", "sideways(-1)", "Left", show=False),
-        Binding("escape", "cancel", "Cancel, then all lines", show=False),
+        Binding("escape", "cancel", "Cancel; all lines; back", show=False),
     ]
 
     DEFAULT_CSS = """

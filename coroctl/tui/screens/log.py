@@ -24,8 +24,8 @@ class LogScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
-        Binding("1", "known(0)", "corolistener.log"),
-        Binding("2", "known(1)", "corosync.log"),
+        Binding("1", "known(0)", "corolistener"),
+        Binding("2", "known(1)", "corosync"),
     ]
 
     def __init__(self, path: str, known: Sequence[KnownLog]) -> None:

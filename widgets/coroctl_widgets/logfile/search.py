@@ -30,6 +30,8 @@ class Found(NamedTuple):
     reached: int
     """Everything between the order's beginning and this offset has been searched."""
     ended: bool
+    failed: bool = False
+    """It ended before its time: what was not found may be there."""
 
 
 class Search:
@@ -43,6 +45,7 @@ class Search:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ended = False
+        self._lifeline = -1
 
     @property
     def pid(self) -> int | None:
@@ -52,6 +55,7 @@ class Search:
     async def start(self, fd: int) -> None:
         """On the file of that descriptor, which is closed here."""
         words = [json.dumps(pattern) for pattern in self.patterns]
+        lifeline, self._lifeline = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -59,14 +63,16 @@ class Search:
                 "-m",
                 "coroctl_widgets.logfile.seeker",
                 str(fd),
+                str(lifeline),
                 *words,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                pass_fds=(fd,),
+                pass_fds=(fd, lifeline),
             )
         finally:
             os.close(fd)
+            os.close(lifeline)
         self._process = process
         if self._ended:
             await self._end(process)
@@ -91,6 +97,12 @@ class Search:
                 await self._reading
         if self._process is not None:
             await self._end(self._process)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._lifeline >= 0:
+            fd, self._lifeline = self._lifeline, -1
+            os.close(fd)
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
@@ -115,5 +127,5 @@ class Search:
                 order = self._orders.pop(number) if ended else self._orders[number]
                 self._tell(Found(order, starts, reached, ended))
         for order in list(self._orders.values()):  # it ended before its time
-            self._tell(Found(order, array("Q"), order.high if order.up else order.low, ended=True))
+            self._tell(Found(order, array("Q"), order.high if order.up else order.low, True, failed=True))
         self._orders.clear()

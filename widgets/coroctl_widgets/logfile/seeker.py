@@ -1,4 +1,4 @@
-"""The process that searches: ``python -m coroctl_widgets.logfile.seeker FD PATTERN...`` looks where stdin tells it to.
+"""The process that searches: ``python -m coroctl_widgets.logfile.seeker FD LIFELINE PATTERN...``, told where by stdin.
 
 A process of its own, because a regular expression may take for ever, and a thread that evaluates one cannot be ended
 and stops all others. It reads one open file, knows no name, and ends with its stdin.
@@ -6,11 +6,13 @@ and stops all others. It reads one open file, knows no name, and ends with its s
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
 import sys
 from array import array
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coroctl_widgets.logfile.lines import forced_end, start_of
@@ -53,8 +55,9 @@ class _Seen:
 
 def main() -> int:
     """Carry out orders, one JSON list a line."""
+    end_with(int(sys.argv[2]))
     file = _Seen(int(sys.argv[1]))
-    matchers = [Matcher(Pattern(*json.loads(word))) for word in sys.argv[2:]]
+    matchers = [Matcher(Pattern(*json.loads(word))) for word in sys.argv[3:]]
     try:
         for line in sys.stdin:
             for report in reports(file, matchers, Order(*json.loads(line))):
@@ -63,6 +66,15 @@ def main() -> int:
     except (BrokenPipeError, KeyboardInterrupt):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more: nothing is left to flush
     return 0
+
+
+def end_with(lifeline: int) -> None:
+    """Let the kernel end this process when nobody holds the pipe's other end: Python could not while it matches."""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)  # SIGIO, whose default is the end
+    with suppress(BlockingIOError):
+        if not os.read(lifeline, 1):
+            sys.exit(0)  # it has gone already
 
 
 def reports(file: Bytes, matchers: list[Matcher], order: Order) -> Iterator[bytes]:
