@@ -28,7 +28,7 @@ def line(name: str, text: str, tone: Tone = Tone.NORMAL) -> Note:
 def facts(snapshot: Snapshot, node: Node) -> tuple[Note, ...]:
     """What is known of the node in the cluster, a line each; what is not known is said or left out."""
     found = [_status(node), line("address", " ".join(node.addresses or (node.address,)) or "not told"), _votes(node)]
-    found.append(_configuration(snapshot, node))
+    found += _configuration(snapshot, node)
     if snapshot.mastership is not None:
         found.append(_daemon(snapshot, node))
     return tuple(found)
@@ -49,19 +49,22 @@ def _votes(node: Node) -> Note:
     return line("election", f"nodeid {node.nodeid}, priority {priority}, votes {votes}{may}")
 
 
-def _configuration(snapshot: Snapshot, node: Node) -> Note:
+def _configuration(snapshot: Snapshot, node: Node) -> tuple[Note, ...]:
     version = "not told" if node.config_version is None else f"version {node.config_version} is loaded"
     tone = Tone.NORMAL
     if node.current is False:
         version, tone = f"{version}: NOT what a majority has", Tone.WARN
     elif node.current:
         version = f"{version}, as on a majority"
+    loaded = line("config", version, tone)
     conf = snapshot.configuration
-    if conf is not None and node.nodeid == snapshot.local:
-        if conf.version not in (None, conf.loaded_version):
-            version, tone = f"{version}; THE FILE IS version {conf.version}", Tone.WARN
-        version += f" ({conf.file}, sha256 {conf.sha256[:12]})" if conf.sha256 else f" ({conf.file})"
-    return line("config", version, tone)
+    if conf is None or node.nodeid != snapshot.local:
+        return (loaded,)
+    if conf.version is None:
+        return (loaded, line("file", f"{conf.file} cannot be read", Tone.WARN))
+    same = conf.version == conf.loaded_version
+    text = f"{conf.file}{'' if same else f' IS VERSION {conf.version}'}, sha256 {conf.sha256[:12]}"
+    return (loaded, line("file", text, Tone.NORMAL if same else Tone.WARN))
 
 
 def _daemon(snapshot: Snapshot, node: Node) -> Note:

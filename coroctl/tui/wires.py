@@ -24,7 +24,7 @@ FLAT_US = 1000
 """A bar is full at this latency, or at the largest: so what hardly changes lies low."""
 
 COLUMNS = (
-    Column("to", "To", 8, grow=2),
+    Column("to", "To", 8, grow=1),
     Column("link", "Link", 4, Align.RIGHT),
     Column("state", "State", 11),
     Column("latency", "Latency", 9, Align.RIGHT),
@@ -32,7 +32,7 @@ COLUMNS = (
     Column("mtu", "Mtu", 5, Align.RIGHT, drop=2),
     Column("ups", "Ups", 4, Align.RIGHT, drop=1),
     Column("downs", "Downs", 5, Align.RIGHT, drop=1),
-    Column("path", "From and to", 26, grow=1, drop=4),
+    Column("path", "From and to", 26, grow=3, drop=4),
 )
 
 
