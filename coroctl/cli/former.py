@@ -174,4 +174,8 @@ def show_difference(before: bytes, after: bytes, name: str) -> None:
     from coroctl.conf.diff import diff
     from coroctl.conf.document import Document
 
-    print_difference(diff(Document.parse(before, DEFAULT_FILE), Document.parse(after, name)))
+    found = diff(Document.parse(before, DEFAULT_FILE), Document.parse(after, name))
+    if found.identical:
+        print("the files are the same")
+    else:
+        print_difference(found)

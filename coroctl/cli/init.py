@@ -199,6 +199,10 @@ def next_steps(file: Path, loaded: Loaded) -> list[str]:
     cluster, conf = loaded.cluster, plain(str(file))
     key = plain(cluster.listener.keyfile)
     others = " ".join(plain(node.address) for node in cluster.nodes if node.nodeid != _own(loaded, file))
+    service = cluster.listener.service
+    # The daemon starts the manager from now on, on the master only.
+    start = [f"systemctl disable --now {plain(service)}"] if service else []
+    start.append("systemctl enable --now corolistener")
     return [
         f"{conf} is written, version {cluster.config_version}, and not loaded yet. Run here, as root:",
         *([] if Path(key).exists() else ["  coroctl keygen"]),
@@ -207,8 +211,10 @@ def next_steps(file: Path, loaded: Loaded) -> list[str]:
         f"    ssh root@$node install -D -m 0600 /dev/stdin {key} < {key}",
         "  done",
         "  corosync-cfgtool -R",
-        "  systemctl enable --now corolistener",
-        f"  for node in {others}; do ssh root@$node systemctl enable --now corolistener; done",
+        *(f"  {command}" for command in start),
+        f"  for node in {others}; do",
+        *(f"    ssh root@$node {command}" for command in start),
+        "  done",
         "  coroctl -l",
     ]
 
