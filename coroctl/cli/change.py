@@ -94,8 +94,10 @@ def _carry_out(args: argparse.Namespace, client: Client, ask: Ask, outlook: Outl
         print(json.dumps(_as_json(outlook, report), indent=2))
     else:
         print("\n".join(report_lines(report)))
-    if report.why or report.missing:
-        print(f"coroctl: {plain(report.why or report.missing)}", file=sys.stderr)
+    if report.why:
+        print(f"coroctl: {report.verdict}: {plain(report.why)}", file=sys.stderr)
+    if report.missing:
+        print(f"coroctl: the change is in force, but {plain(report.missing)}", file=sys.stderr)
     return EXIT_UNKNOWN if report.missing else _EXITS.get(report.verdict, EXIT_UNKNOWN)
 
 
