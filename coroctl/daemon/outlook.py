@@ -187,7 +187,9 @@ def _address(subject: Subject) -> str:
 
 
 def _when(subject: Subject) -> str:
-    delay = subject.prospect.delay_s
+    delay, waits_for = subject.prospect.delay_s, subject.prospect.waits_for
+    if waits_for is not None:
+        return f"when this is over there: {waits_for.value}"
     if subject.prospect.by_failback:
         return f"when failback's {delay:g} s are over"
     return f"after {delay:.0f} s" if delay else "at once"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.daemon.outlook_subject import Check, Verdict
 from coroctl.daemon.outlook_votes import margin, quorum_at_risk, spare_nodes, votes_told
-from coroctl.daemon.prospect import reason_of, surveyed_holder
+from coroctl.daemon.prospect import PASSING, reason_of, surveyed_holder
 from coroctl.daemon.standing import why_not_master
 from coroctl.decision.eligible import quorate
 from coroctl.decision.messages import Verb
@@ -128,6 +128,8 @@ def _eligible(subject: Subject) -> Iterator[Check]:
     reason = reason_of(turn, plan.node)
     if reason is None or reason in CURABLE.get(plan.verb, ()):
         yield Check("eligible", Verdict.PASS, f"{name} may be master")
+    elif reason in PASSING:
+        yield Check("eligible", Verdict.WARN, f"{name}: {reason.value}; that passes by itself")
     else:
         first = f" (first: coroctl resume {name})" if reason is Reason.SUSPENDED else ""
         yield Check("eligible", _grave(subject), f"{name}: {reason.value}{first}")

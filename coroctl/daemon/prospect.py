@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
 
 
+PASSING = frozenset({Reason.STARTING, Reason.LEFTOVERS, Reason.HOLDOFF, Reason.BACKOFF, Reason.HANDED_OVER})
+"""Reasons that are over within seconds by themselves: who has one is waited for."""
+
+
 class Plan(NamedTuple):
     """What an operator wants."""
 
@@ -42,6 +46,8 @@ class Prospect(NamedTuple):
     """It moves only because failback is on."""
     eligible: frozenset[NodeId]
     """Who may be master afterwards."""
+    waits_for: Reason | None = None
+    """What must be over first at the node that gains it."""
 
     @property
     def moves(self) -> bool:
@@ -55,10 +61,11 @@ def foresee(turn: Turn, plan: Plan) -> Prospect:
     eligible = frozenset(node for node, rank in ranks.items() if rank[0] is Standing.MASTER)
     best = max(eligible, key=lambda node: ranks[node], default=None)
     present = master_of(turn)
+    waits_for = reason_of(turn, best) if best is not None and reason_of(turn, best) in PASSING else None
     if present is None:
-        return Prospect(None, best, 0, by_failback=False, eligible=eligible)
+        return Prospect(None, best, 0, by_failback=False, eligible=eligible, waits_for=waits_for)
     if present not in eligible:
-        return Prospect(present, best, 0, by_failback=False, eligible=eligible)
+        return Prospect(present, best, 0, by_failback=False, eligible=eligible, waits_for=waits_for)
     if best in (None, present):
         return Prospect(None, None, 0, by_failback=False, eligible=eligible)
     by_failback = turn.files.settings.failback and plan.verb is not Verb.PROMOTE
@@ -66,7 +73,7 @@ def foresee(turn: Turn, plan: Plan) -> Prospect:
     if plan.verb is not Verb.PROMOTE and turn.claim.offer_to == best:
         # L13: not to the same node again so soon. Only the holder itself knows.
         delay_s = max(delay_s, (turn.claim.offer_from - turn.now) / SECOND)
-    return Prospect(present, best, delay_s, by_failback, eligible)
+    return Prospect(present, best, delay_s, by_failback, eligible, waits_for)
 
 
 def master_of(turn: Turn) -> NodeId | None:
@@ -110,6 +117,8 @@ def prio_after(turn: Turn, plan: Plan, node: NodeId) -> int:
 
 def _reason_after(turn: Turn, plan: Plan, node: NodeId) -> Reason | None:
     reason = reason_of(turn, node)
+    if reason in PASSING:
+        reason = None
     if node != plan.node or (reason is not None and reason not in ONLY_COORDINATOR):
         return reason
     member = turn.files.settings.member(node)

@@ -247,6 +247,15 @@ async def test_what_only_the_other_node_knows(tmp_path: Path) -> None:
         assert "manager" not in verdicts(await looked(cluster, ONE, Ask(PRIORITY, THREE, 5)))
 
 
+async def test_a_reason_that_passes_is_waited_for(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert (await changed(cluster, THREE, Ask(PRIORITY, TWO, 200))).missing == ""
+        back = await looked(cluster, THREE, Ask(PRIORITY, ONE, 300))
+        assert (back.loses, back.gains) == (TWO, ONE)
+        assert (await done(cluster, THREE, Ask(PRIORITY, ONE, 300), back)).missing == ""
+        assert master(cluster) == ONE
+
+
 async def test_a_file_that_would_not_be_sound(tmp_path: Path) -> None:
     async with simulated(tmp_path) as cluster:
         cluster.served[ONE].file_problem = "corosync.conf:35: every node has prio 0"
