@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import App
 from textual.binding import Binding
+from textual.screen import ModalScreen
 
 from coroctl.sources.logs import known_logs
 from coroctl.tui import terminal
@@ -96,17 +97,22 @@ class Console(App[None]):
 
     def _show(self, update: Update, age: float) -> None:
         view = self._current.take(update, age)
-        self._overview.show_update(update, view)
+        self._overview.show_update(update, view, covered=self._covered())
         for screen in self._others():
             screen.show(view)
         self._shown = update.snapshot.availability
+
+    def _covered(self) -> bool:
+        """Whether nobody sees the overview."""
+        stack = self.screen_stack
+        return bool(stack) and stack[-1] is not self._overview and not isinstance(stack[-1], ModalScreen)
 
     def _others(self) -> Iterable[Shows]:
         return (screen for screen in self.screen_stack if isinstance(screen, Shows))
 
     @on(Logged)
     def show_log(self, message: Logged) -> None:
-        self._overview.show_log(message.news)
+        self._overview.show_log(message.news, covered=self._covered())
 
     def action_open(self, place: str) -> None:
         """A screen above this one, by its name."""
@@ -140,7 +146,8 @@ class Console(App[None]):
         if latest.snapshot.availability is not self._shown:
             self._show(latest, age)
             return
-        self._overview.show_age(latest.snapshot, age)
+        if not self._covered():
+            self._overview.show_age(latest.snapshot, age)
         for screen in self._others():
             screen.show_age(latest.snapshot, age)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
+from textual.geometry import Region
 
 from coroctl.alarms.hearing import ears
 from coroctl.model import Gap, NodeStatus, Snapshot
@@ -15,7 +16,7 @@ from coroctl.tui.screens.alarms import Alarms
 from coroctl.tui.screens.links import Links
 from coroctl.tui.screens.node import NodeScreen
 from coroctl.tui.screens.overview import Overview
-from coroctl_widgets import LinkMatrix, LiveTable, Notes, TitleBar
+from coroctl_widgets import EventList, LinkMatrix, LiveTable, Notes, TitleBar
 from tests.alarms.build import ONE, THREE, TWO, WELL, changed, hearing, link
 from tests.tui.feeds import ByHand
 
@@ -163,6 +164,21 @@ async def test_open_screens_follow_the_cluster(stage: Stage) -> None:
         stage.feed.say(BROKEN)
         await pilot.pause()
         assert lines(stage.console, "findings") == ["ONE WAY: n2 does not hear n3, which hears n2"]
+
+
+async def test_what_happens_under_another_screen_is_shown_afterwards(stage: Stage) -> None:
+    async with stage.console.run_test(size=(80, 24)) as pilot:
+        await stage.show(pilot, WELL, "l")
+        overview = stage.console.screen_stack[-2]
+        stage.feed.say(changed(THREE, status=NodeStatus.LEFT))
+        await pilot.pause()
+        painted = [strip.text for strip in overview.query_one(EventList).render_lines(Region(0, 0, 80, 9))]
+        assert not any("n3 has left" in line for line in painted)
+        await pilot.press("escape")
+        await pilot.pause()
+        drawn = [strip.text for strip in stage.console.screen._compositor.render_strips()]
+        assert sum("n3 has left" in line for line in drawn) >= 2
+        assert any("○ left" in line for line in drawn)
 
 
 async def test_a_screen_may_be_opened_before_there_are_data(stage: Stage) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.binding import BindingType
+    from textual.geometry import Size
 
     from coroctl_widgets.lines import Line
 
@@ -124,6 +125,7 @@ class LinkMatrix(LineWidget, can_focus=True):
         self._corner = corner
         self._empty = empty
         self._row = self._column = self._top = self._left = 0
+        self._form: tuple[Size, Shape] | None = None
         self.set_value(value or Matrix())
 
     @property
@@ -137,7 +139,7 @@ class LinkMatrix(LineWidget, can_focus=True):
             raise ValueError(f"not {len(value.names)} rows of {len(value.names)} spots")
         old = self._value.names
         self._row, self._column = (_place(old, at, value.names) for at in (self._row, self._column))
-        self._value = value
+        self._value, self._form = value, None
         self._scroll()
         self.repaint()
 
@@ -163,7 +165,10 @@ class LinkMatrix(LineWidget, can_focus=True):
         return self._footer(form) if y == form.rows + 1 else ()
 
     def _shape(self) -> Shape:
-        return shape(self._value, self.size.width, self.size.height, self._corner)
+        """Kept until value or size change: it takes a look at every pair."""
+        if self._form is None or self._form[0] != self.size:
+            self._form = self.size, shape(self._value, self.size.width, self.size.height, self._corner)
+        return self._form[1]
 
     def _header(self, form: Shape) -> Line:
         names = self._value.names[self._left : self._left + form.columns]

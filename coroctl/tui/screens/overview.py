@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from coroctl.sources.feed import Update
     from coroctl.sources.logs import News
     from coroctl.tui.view import View
+
+
+KEPT = 1000
+"""Events, and lines of the log, that wait while another screen is on top."""
 
 
 def local_time() -> str:
@@ -81,6 +86,10 @@ class Overview(Screen[None]):
         self._wall_clock = wall_clock
         self._snapshot: Snapshot | None = None
         self._alarms: tuple[Alarm, ...] = ()
+        self._view: View | None = None
+        self._unseen: deque[Event] = deque(maxlen=KEPT)
+        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._no_log = ""
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -96,8 +105,24 @@ class Overview(Screen[None]):
         self._events.append(Event(now, Level.INFO, notice) for notice in self._notices)
         self._nodes_table.focus()
 
-    def show_update(self, update: Update, view: View) -> None:
-        """Bring every part up to date."""
+    def show_update(self, update: Update, view: View, *, covered: bool = False) -> None:
+        """Bring every part up to date: at once, or if another screen covers this one, when that has gone.
+
+        Textual repaints the upper screen for whatever changes below it, seen or not.
+        """
+        now = self._wall_clock()
+        found = [*update.notes, *changes(self._snapshot, view.snapshot)]
+        self._unseen.extend(presenters.event(change, now) for change in found)
+        self._snapshot, self._view = view.snapshot, view
+        if not covered:
+            self._paint(view)
+
+    def on_screen_resume(self) -> None:
+        if self._view is not None:
+            self._paint(self._view)
+        self._paint_log()
+
+    def _paint(self, view: View) -> None:
         snapshot = view.snapshot
         self._alarms = view.alarms
         self.show_age(snapshot, view.age)
@@ -108,11 +133,9 @@ class Overview(Screen[None]):
         table.set_rows(presenters.rows(snapshot, view.memory))
         table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
         self._show_notes(snapshot)
-        now = self._wall_clock()
-        found = [*update.notes, *changes(self._snapshot, snapshot)]
-        if found:
-            self._events.append(presenters.event(change, now) for change in found)
-        self._snapshot = snapshot
+        if self._unseen:
+            self._events.append(self._unseen)
+            self._unseen.clear()
 
     @on(LiveTable.RowHighlighted, "#nodes")
     def show_reason(self) -> None:
@@ -127,11 +150,18 @@ class Overview(Screen[None]):
         """Say how old the data are."""
         self._title.value = presenters.title(snapshot, age)
 
-    def show_log(self, news: News) -> None:
-        """Add lines to the log, or say why there are none."""
-        self._tail.set_source(self._path, news.reason)
-        if news.lines:
-            self._tail.append(news.lines)
+    def show_log(self, news: News, *, covered: bool = False) -> None:
+        """Add lines to the log, or say why there are none; `covered` as above."""
+        self._no_log = news.reason
+        self._lines.extend(news.lines)
+        if not covered:
+            self._paint_log()
+
+    def _paint_log(self) -> None:
+        self._tail.set_source(self._path, self._no_log)
+        if self._lines:
+            self._tail.append(self._lines)
+            self._lines.clear()
 
     @on(LiveTable.RowSelected, "#nodes")
     def open_node(self, message: LiveTable.RowSelected) -> None:
