@@ -70,7 +70,7 @@ def test_no_name_breaks_the_line() -> None:
 
 
 def test_what_to_do_is_told_if_asked_for() -> None:
-    [detail, *_] = check.details(alarms(changed(THREE, status=NodeStatus.LEFT), NOW))
+    [detail, *_] = check.details(alarms(changed(THREE, status=NodeStatus.LEFT, heard_ms=None), NOW))
     assert detail.startswith("warning [node] n3 has left the cluster. To do: look at its power")
 
 
