@@ -6,8 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from textual.events import Key, Paste
 
 from coroctl_widgets.log_lines import bytes_text
+from coroctl_widgets.log_prompt import Editor
 from coroctl_widgets.log_view import LogView
 from tests.logfile.files import append, corosync_line, corosync_log
 from tests.widgets.stage import Stage, Terminal, on_terminal
@@ -223,6 +225,48 @@ async def test_a_page_is_painted_once_and_growth_only_with_a_poll(path: Path) ->
 
     terminal = await on_terminal(view, act, size=(120, 40))
     assert terminal.lines[0].endswith("held")
+
+
+async def test_keys_that_come_all_at_once_are_taken_in_their_order(view: LogView) -> None:
+    async with Stage(view).run_test(size=(100, 12)) as pilot:
+        await opened(pilot, view)
+        keys = [("ampersand", "&"), *((letter, letter) for letter in "nottqgGN"), ("ctrl+w", "\x17")]
+        keys += [*((letter, letter) for letter in "failed"), ("enter", "\r"), ("g", "g")]
+        for key, character in keys:
+            pilot.app.post_message(Key(key, character))
+        frame = await until(pilot, view, lambda frame: frame.hits == COUNT // 4 and not frame.follows)
+        assert texts(frame)[0] == corosync_line(2)
+
+
+async def test_what_is_pasted_and_asked_again(view: LogView) -> None:
+    async with Stage(view).run_test(size=(100, 12)) as pilot:
+        await opened(pilot, view)
+        await pilot.press("ampersand")
+        pilot.app.post_message(Paste("fai\x1bled\n"))
+        await pilot.press("enter")
+        await until(pilot, view, lambda frame: frame.hits == COUNT // 4)
+        await answer(pilot, "ampersand", "")
+        await until(pilot, view, lambda frame: frame.hits is None)
+        await answer(pilot, "ampersand", "warning")
+        await until(pilot, view, lambda frame: frame.hits == COUNT // 4)
+        await pilot.press("ampersand", "up", "backspace", "enter")
+        await until(pilot, view, lambda frame: frame.hits == COUNT // 4)
+        assert "& warnin (" in status(view)
+
+
+def test_editing() -> None:
+    editor = Editor("one two")
+    for key in ("ctrl+w", "left", "backspace", "ctrl+a", "delete", "ctrl+e"):
+        editor.press(key, None)
+    assert (editor.text, editor.at) == ("n ", 2)
+    for key, character in (("x", "x"), ("left", None), ("ctrl+k", None), ("f5", None), ("tab", "\t")):
+        editor.press(key, character)
+    assert editor.text == "n "
+    editor.press("ctrl+u", None)
+    assert (editor.text, editor.at) == ("", 0)
+    editor.press("backspace", None)
+    editor.press("right", None)
+    assert (editor.text, editor.at) == ("", 0)
 
 
 def test_sizes() -> None:

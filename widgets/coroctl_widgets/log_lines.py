@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from coroctl_widgets.lines import HEAD, STRONG, LineWidget, Piece, Tone
 from coroctl_widgets.log_tail import TONES
-from coroctl_widgets.text import Align, cells, crop, fit, skip
+from coroctl_widgets.text import Align, cells, crop, fit, neutral, skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from textual import events
+
     from coroctl_widgets.lines import Line
+    from coroctl_widgets.log_prompt import Asked
     from coroctl_widgets.logfile.session import Frame, Row
 
 HIT: Final = "log-lines--hit"
+TYPING: Final = "status-line--typing"
 GUTTER: Final = 3
 SIDEWAYS: Final = 16
 
@@ -55,7 +59,14 @@ class LogLines(LineWidget, can_focus=True):
         self._source = source
         self._frame: Frame | None = None
         self._shift = 0
+        self.keys: Callable[[str, str | None], bool] = _no_key
+        """Asked first, at once and in order; whether it has taken the key."""
         self._marks: tuple[Callable[[str], Iterable[tuple[int, int]]], ...] = ()
+
+    def on_key(self, event: events.Key) -> None:
+        if self.keys(event.key, event.character):
+            event.stop()
+            event.prevent_default()
 
     @property
     def body(self) -> int:
@@ -122,15 +133,24 @@ class LogLines(LineWidget, can_focus=True):
 
 
 class StatusLine(LineWidget):
-    """What is searched, filtered and found, and where in the file the window is."""
+    """What is searched, filtered and found, and where in the file the window is; or what is being typed."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {TYPING}
 
     DEFAULT_CSS = """
     StatusLine { height: 1; width: 1fr; }
+    StatusLine > .status-line--typing { text-style: reverse; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._status = Status()
+        self._asked: Asked | None = None
+
+    def ask(self, asked: Asked | None) -> None:
+        """Show a prompt, or no more."""
+        self._asked = asked
+        self.repaint()
 
     def show(self, status: Status) -> None:
         """Say this now."""
@@ -140,6 +160,8 @@ class StatusLine(LineWidget):
     def line(self, y: int) -> Line:
         if y:
             return ()
+        if self._asked is not None:
+            return self._prompt(self._asked)
         left, right, tone = self._status
         width = self.size.width
         right = crop(f" {right} ", width // 2)
@@ -147,6 +169,24 @@ class StatusLine(LineWidget):
             Piece(fit(f" {left}", width - cells(right)), (tone.value,)),
             Piece(fit(right, cells(right), Align.RIGHT), (Tone.DIM.value,)),
         )
+
+    def _prompt(self, asked: Asked) -> Line:
+        sign = f" {asked.sign} "
+        room = max(1, self.size.width - cells(sign) - 2)
+        before = neutral(asked.before)
+        before = skip(before, cells(before) - room + 1) if cells(before) >= room else before
+        rest = f"{asked.after}" if asked.before or asked.under else f" {asked.example}"
+        tone = () if asked.before or asked.under else (Tone.DIM.value,)
+        return (
+            Piece(sign, (STRONG,)),
+            Piece(before),
+            Piece(neutral(asked.under) or " ", (TYPING,)),
+            Piece(fit(rest, max(0, room - cells(before))), tone),
+        )
+
+
+def _no_key(_key: str, _character: str | None) -> bool:
+    return False
 
 
 def place(frame: Frame) -> str:

@@ -10,15 +10,14 @@ import asyncio
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from textual import on
 from textual.actions import SkipAction
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.containers import Vertical
 
 from coroctl_widgets.lines import Tone
 from coroctl_widgets.log_hunt import Hunt
 from coroctl_widgets.log_lines import LogLines, Status, StatusLine, place
+from coroctl_widgets.log_prompt import Asked, Editor
 from coroctl_widgets.logfile import times
 from coroctl_widgets.logfile.levels import BAD_WORDS, WARN_WORDS
 from coroctl_widgets.logfile.matching import PatternError
@@ -40,6 +39,7 @@ WHEEL: Final = 3
 CONTEXTS: Final = (0, 1, 3, 10)
 """Lines around a match, one after the other."""
 JOIN_S: Final = 0.5
+PROMPT_KEYS: Final = {"slash": "search", "ampersand": "filter", "t": "time", "o": "file"}
 Answer = TypeVar("Answer")
 
 
@@ -64,7 +64,7 @@ class LogView(Vertical):
     """One file by name, which the owner may change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "prompt('search')", "Search", key_display="/"),
+        Binding("slash", "prompt('search')", "Find", key_display="/"),
         Binding("n", "again(True)", "Next match", show=False),
         Binding("N", "again(False)", "Match the other way", show=False),
         Binding("ampersand", "prompt('filter')", "Filter", key_display="&"),
@@ -85,11 +85,6 @@ class LogView(Vertical):
 
     DEFAULT_CSS = """
     LogView { height: 1fr; width: 1fr; }
-    LogView > Horizontal { height: 1; display: none; }
-    LogView > Horizontal > Static { width: auto; padding: 0 1; text-style: bold; }
-    LogView > Horizontal > Input { width: 1fr; height: 1; border: none; padding: 0; background: transparent; }
-    LogView.-asking > Horizontal { display: block; }
-    LogView.-asking > StatusLine { display: none; }
     """
 
     POLL_EVERY: ClassVar[float] = 0.25
@@ -110,9 +105,8 @@ class LogView(Vertical):
         self._session = Session(path, bad, warn)
         self._lines = LogLines(path)
         self._status = StatusLine()
-        self._sign = Static(markup=False)
-        self._input = Input(compact=True, select_on_focus=True)
-        self._input.cursor_blink = False
+        self._lines.keys = self._take_key
+        self._editor: Editor | None = None
         self._frame: Frame | None = None
         self._reader: Reader | None = None
         self._polling = False
@@ -134,12 +128,8 @@ class LogView(Vertical):
     def compose(self) -> ComposeResult:
         yield self._lines
         yield self._status
-        with Horizontal():
-            yield self._sign
-            yield self._input
 
     def on_mount(self) -> None:
-        self._input.can_focus = False
         self._reader = Reader()
         self.set_interval(self.POLL_EVERY, self._poll)
 
@@ -250,25 +240,43 @@ class LogView(Vertical):
 
     def action_prompt(self, kind: str) -> None:
         self._asking = Prompt[kind.upper()]
-        self._sign.update(self._asking.sign)
-        self._input.placeholder = self._asking.example
-        self._input.value = self._typed[self._asking]
-        self.add_class("-asking")
-        self._input.can_focus = True
-        self._input.focus()
+        self._editor = Editor()
+        self._show_prompt()
 
-    def _close_prompt(self) -> None:
-        self.remove_class("-asking")
-        self._input.can_focus = False
-        self._lines.focus()
+    def _take_key(self, key: str, character: str | None) -> bool:
+        """Whether a key belongs to the prompt, the one that opens it included: what is typed ahead must not act."""
+        editor = self._editor
+        if editor is None:
+            if key not in PROMPT_KEYS:
+                return False
+            self.action_prompt(PROMPT_KEYS[key])
+            return True
+        if key not in ("enter", "escape"):
+            if key == "up":
+                editor.insert(self._typed[self._asking])
+            editor.press(key, character)
+            self._show_prompt()
+            return True
+        self._editor = None
+        self._show_prompt()
+        if key == "enter":
+            self._typed[self._asking] = editor.text
+            self._spawn(self._answer(self._asking, editor.text))
+        return True
 
-    @on(Input.Submitted)
-    def take_answer(self, event: Input.Submitted) -> None:
-        """The prompt was answered."""
-        event.stop()
-        self._typed[self._asking] = event.value
-        self._close_prompt()
-        self._spawn(self._answer(self._asking, event.value))
+    def on_paste(self, event: events.Paste) -> None:
+        if self._editor is not None:
+            event.stop()
+            self._editor.insert(event.text)
+            self._show_prompt()
+
+    def _show_prompt(self) -> None:
+        editor = self._editor
+        if editor is None:
+            self._status.ask(None)
+            return
+        text, at = editor.text, editor.at
+        self._status.ask(Asked(self._asking.sign, text[:at], text[at : at + 1], text[at + 1 :], self._asking.example))
 
     async def _answer(self, asked: Prompt, text: str) -> None:
         self._hunt.complaint = ""
@@ -290,9 +298,7 @@ class LogView(Vertical):
     # Keys.
 
     def action_cancel(self) -> None:
-        if self.has_class("-asking"):
-            self._close_prompt()
-        elif self._hunt.doing:
+        if self._hunt.doing:
             self._spawn(self._cancel())
         elif self._hunt.filters:
             self._spawn(self._hunt.select(""))
