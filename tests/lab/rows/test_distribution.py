@@ -13,6 +13,7 @@ from tests.lab.rows.changes import Asking, Files
 from tests.lab.rows.cluster import CONF
 
 if TYPE_CHECKING:
+    from coroctl.client import Json
     from tests.lab.rows.cluster import Cluster
 
 pytestmark = pytest.mark.lab
@@ -172,3 +173,37 @@ def test_a_former_file_becomes_the_next_version(cluster: Cluster, files: Files) 
     files.insist_one_file_a_version()
     cluster.settle()
     cluster.finish()
+
+
+def test_row_31_a_node_is_not_added_while_a_member_does_not_answer(cluster: Cluster, files: Files) -> None:
+    """A cut in the middle: refused, in no file, and forgotten by who had stored it. Without the cut it is added."""
+    master = cluster.settle()
+    away = cluster.best(without=master)
+    before, marks = files.digests(), cluster.marks()
+    asking = Asking(cluster, master)
+    added = {"value": 0, "name": "node9", "addresses": [f"{cluster.ip.rpartition('.')[0]}.99"]}
+    seen = asking.seen()
+    cluster.lab.isolate(away)
+    outcome = asking.client.change("node-add", 9, seen, added)
+    cluster.unreachable(away, master)
+    assert (outcome.verdict, "stored" in outcome.why) == ("refused", True), outcome
+    cluster.checker.prove(cluster.wait_line(master, "withdrawn", since=marks))
+    cluster.lab.heal()
+    assert files.digests() == before
+
+    cluster.lab.wait("formed")
+    until(lambda: ok(asking, "node-add", 9, added), 20, "the node to be added")
+    files.wait_same(beyond=seen.version)
+    asking.wait_loaded(seen.version + 1)
+    assert "name: node9" in files.file(away).decode()
+    until(lambda: ok(asking, "node-remove", 9, {}), 20, "the node to be removed")
+    files.wait_same(beyond=seen.version + 1)
+    assert "name: node9" not in files.file(away).decode()
+    files.insist_one_file_a_version()
+    cluster.settle()
+    cluster.finish()
+
+
+def ok(asking: Asking, verb: str, node: int, more: Json) -> bool:
+    """Refused is what it is while the node lists settle."""
+    return asking.client.change(verb, node, asking.seen(), more).verdict == "ok"
