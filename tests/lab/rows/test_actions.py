@@ -88,15 +88,18 @@ def test_a_priority_moves_the_master_and_everybody_knows_who_did_it(cluster: Clu
 
 @pytest.mark.slow
 def test_median_silence_of_a_priority(cluster: Cluster) -> None:
+    """Round and round. Each former master forgets whom it had handed over to: again so soon would be put off (L13)."""
     silences = []
     for _ in range(ROUNDS):
         master = cluster.settle()
-        target, asked_at = others(cluster, master)
+        after = cluster.lab.names.index(master) + 1
+        target, asked_at = (*cluster.lab.names, *cluster.lab.names)[after : after + 2]
         cluster.checker.mark()
         succeed(cluster, asked_at, "priority", target, str(max(cluster.priorities().values()) + 1))
         cluster.settle()
         cluster.checker.prove(f"the master moved from {master} to {target}")
         silences.append(cluster.finish(answered=(master, target)).silence_ms)
+        cluster.lab.tell(master, "systemctl", "restart", "corolistener", timeout_s=60)
     print(f"silence: median {median(silences):.0f} ms, longest {max(silences):.0f} ms")
     assert median(silences) <= HAND_OVER_MS
 
