@@ -1,4 +1,4 @@
-"""The program of docs/corosync-from-python.md does what that says, on a cluster that loses a node and then its corosync."""
+"""The program in docs/corosync-from-python.md does what is said there, on a cluster that loses a node, then corosync."""
 
 from __future__ import annotations
 
