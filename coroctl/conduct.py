@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl import actions
-from coroctl.actions import SUSPEND, Ask, Check, Effect, Outlook, Seen
+from coroctl.actions import PRIORITY, SUSPEND, Ask, Check, Effect, Outlook, Seen
 from coroctl.client import ProtocolError
 from coroctl.errors import CoroctlError
 from coroctl.model import NodeId
@@ -246,7 +246,7 @@ class _Sight:
             return f"not loaded by {', '.join(late)}"
         gains, master = self._outlook.gains, self._told["mastership"]["master"]
         if gains is not None and master != gains:
-            return f"{self._name(gains)} is not master yet{self._reason(gains)}"
+            return f"{self._name(gains)} is not master yet{self._reason(gains)}{self._hint()}"
         if self._outlook.loses is not None and master == self._outlook.loses:
             return f"{self._name(self._outlook.loses)} is still master"
         row = self._row(self._ask.node)
@@ -306,6 +306,10 @@ class _Sight:
     def _name(self, node: NodeId) -> str:
         row = self._row(node)
         return _called(row) if row else f"node {node}"
+
+    def _hint(self) -> str:
+        """L13 puts a hand-over off that follows too soon on the last one to the same node."""
+        return "; coroctl promote is not put off" if self._ask.action is PRIORITY else ""
 
     def _reason(self, node: NodeId) -> str:
         row = self._row(node)
