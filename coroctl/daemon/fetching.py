@@ -3,26 +3,31 @@
 A corosync that starts with an older version than the running ones exits at the first sync, so this comes before it.
 It follows what a majority of the voters names as loaded. Where fewer answer, it follows the highest version that came
 to one of them as the cluster's: such a file was stored by a majority before anybody loaded it, so it was decided. What
-somebody has loaded by hand on a minority is neither, and is never followed. Knows neither corosync nor the daemon.
+somebody has loaded by hand on a minority is neither, and is never followed.
+
+Meanwhile it answers the same question itself: when a whole cluster is powered on, no daemon runs anywhere, and the
+nodes that ask are the ones that know. Knows neither corosync nor the daemon.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.daemon.configuration import link_addresses, own_node, parsed, read
 from coroctl.daemon.holdings import FilesError, Holdings
 from coroctl.daemon.keys import load_keys
-from coroctl.daemon.pull import NobodyThere, PullClient, PullError
+from coroctl.daemon.pull import NobodyThere, PullClient, PullError, PullServer
 from coroctl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from coroctl.daemon.configuration import Loaded
-    from coroctl.daemon.pull import Told
+    from coroctl.daemon.keys import Key
+    from coroctl.daemon.pull import Pulled, Question, Told
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
@@ -30,8 +35,9 @@ ALL_S = 10.0
 """Then this node starts with what it has."""
 EACH_S = 2.0
 AGAIN_S = 0.3
-ABSENT_S = 1.0
-"""A node that is on and does not answer for so long has no daemon, and not one that is being restarted."""
+ABSENT_S = 4.0
+"""A node that is on and does not answer for so long has no daemon; not one that starts, after corosync, or again."""
+LINGER_S = 3.0
 
 
 class Peers(NamedTuple):
@@ -40,6 +46,8 @@ class Peers(NamedTuple):
     loaded: Loaded
     node: NodeId
     client: PullClient
+    keys: tuple[Key, ...] = ()
+    links: Mapping[NodeId, tuple[str, ...]] = {}
 
     @property
     def others(self) -> dict[NodeId, int]:
@@ -66,9 +74,10 @@ def peers_of(conf: Path) -> Peers:
     """Reads file and key, and looks names up, which may block. Raises ConfigError or KeyFileError."""
     loaded = read(conf)
     keys = load_keys(loaded.cluster.listener.keyfile)
+    links = link_addresses(loaded.cluster)
     client = PullClient(keys, loaded.cluster.cluster_name)
-    client.configure(link_addresses(loaded.cluster), loaded.cluster.listener.port)
-    return Peers(loaded, own_node(loaded, conf), client)
+    client.configure(links, loaded.cluster.listener.port)
+    return Peers(loaded, own_node(loaded, conf), client, keys, links)
 
 
 async def fetch(conf: Path, state: Path, say: Callable[[str], None]) -> bool:
@@ -77,20 +86,53 @@ async def fetch(conf: Path, state: Path, say: Callable[[str], None]) -> bool:
     What was found and what was not is said. Raises CoroctlError or OSError if this node's own file cannot be used.
     """
     deadline = asyncio.get_running_loop().time() + ALL_S
-    peers = await _peers(conf, deadline)
-    answers, silent = await _ask_all(peers, deadline)
-    choice = chosen(peers, answers)
-    say(choice.why + "".join(f"; {peers.name(node)}: {why}" for node, why in sorted(silent.items())))
-    if choice.wanted is None:
+    peers, holdings = await _peers(conf, deadline), Holdings(conf, state)
+    async with _answering(peers, holdings):
+        answers, silent = await _ask_all(peers, deadline)
+        choice = chosen(peers, answers)
+        say(choice.why + "".join(f"; {peers.name(node)}: {why}" for node, why in sorted(silent.items())))
+        if choice.wanted is None:
+            return False
+        for source in choice.sources:
+            try:
+                await _take(peers, holdings, choice.wanted, source)
+            except (PullError, FilesError) as error:
+                say(str(error))
+            else:
+                return True
         return False
-    for source in choice.sources:
-        try:
-            await _take(peers, Holdings(conf, state), choice.wanted, source)
-        except (PullError, FilesError) as error:
-            say(str(error))
-        else:
-            return True
-    return False
+
+
+@asynccontextmanager
+async def _answering(peers: Peers, holdings: Holdings) -> AsyncIterator[None]:
+    """As this node's daemon would, of the file that corosync is about to load.
+
+    Who was told of a newer file than it has is given the time to get it: it asks for it when it has decided, too.
+    """
+    told_older, got = asyncio.Event(), asyncio.Event()
+
+    async def answer(question: Question) -> Pulled | Told | None:
+        own = await asyncio.to_thread(holdings.own)
+        if question.wanted is not None:
+            got.set()
+        elif question.own.version < own.identity.version:
+            told_older.set()
+        return await asyncio.to_thread(holdings.answer, question, own.identity, None)
+
+    cluster = peers.loaded.cluster
+    server = PullServer(peers.keys, cluster.cluster_name, answer)
+    server.configure(peers.links)
+    # Without it, this node can still ask.
+    with suppress(PullError):
+        await server.start([one for one in peers.links.get(peers.node, ()) if one], cluster.listener.port)
+    try:
+        yield
+        if told_older.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(got.wait(), LINGER_S)
+        await server.finish()
+    finally:
+        await server.close()
 
 
 async def _peers(conf: Path, deadline: float) -> Peers:

@@ -163,6 +163,10 @@ class PullServer:
         """The sockets, in the order of the addresses."""
         return tuple(one for server in self._servers for one in server.sockets)
 
+    async def finish(self) -> None:
+        """Bring the connections that are open to their end, within PULL_S."""
+        await asyncio.gather(*self._active, return_exceptions=True)
+
     async def close(self) -> None:
         """Listen no longer, and end the connections that are open."""
         for server in self._servers:

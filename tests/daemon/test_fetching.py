@@ -162,7 +162,8 @@ def clustered() -> Iterator[Cluster]:
     for address in ADDRESSES.values():
         ip(f"ip address add {address}/32 dev lo")
     ip("ip link set lo up")
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetching, "ABSENT_S", 0.5)
         yield Cluster(Path(folder))
 
 
@@ -231,6 +232,22 @@ async def test_a_daemon_that_is_being_restarted_is_waited_for() -> None:
             for node in nodes.values():
                 node.history.keep(cluster.base, FOUND)
             assert await fetched
+
+
+@in_namespace
+async def test_nodes_that_start_at_the_same_time_tell_each_other() -> None:
+    """No daemon runs anywhere; the one that was off meanwhile hears of it from the one that was there."""
+    with clustered() as cluster:
+        # Which node somebody is, the name of this machine says.
+        here = f"name: {socket.gethostname()}"
+        newer = changed("name: n9", here, changed(here, "name: n7", cluster.newer()))
+        other = Node(cluster.folder / "9", newer)
+        other.history.keep(cluster.base, FOUND)
+        other.history.keep(newer, "priority of node 9 to 101, by node 9 itself")
+        said: list[str] = []
+        both = await asyncio.gather(cluster.fetch(), fetch(other.conf, other.state, said.append))
+        assert tuple(both) == (True, False)
+        assert cluster.node.conf.read_bytes() == other.conf.read_bytes() == newer
 
 
 @in_namespace
