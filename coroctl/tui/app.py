@@ -120,12 +120,13 @@ class Console(App[None]):
 
     @on(Opened)
     def open_node(self, message: Opened) -> None:
-        self.push_screen(screen_of_node(message.node, self._current.view))
+        if not self.screen.is_modal:  # else it was typed ahead, before the dialog was there
+            self.push_screen(screen_of_node(message.node, self._current.view))
 
     @on(Wanted)
     def open_action(self, message: Wanted) -> None:
         """The menu first, if no action was chosen yet."""
-        if self._operator is None:
+        if self._operator is None or self.screen.is_modal:
             return
         if message.action is not None:
             self.push_screen(ActionScreen(self._operator, message, message.action))

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from textual.events import Key
 
 from coroctl.actions import ACTIONS, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
 from coroctl.client import Denied
@@ -311,6 +312,21 @@ async def test_the_node_is_the_chosen_one_wherever_the_cursor_is_at_the_end(stan
         await pilot.press(*"node2", "enter")
         await ends(pilot, "ok, after")
     assert [ask.node for ask in stand.operator.asked] == [WELL.nodes[1].nodeid]
+
+
+async def test_what_is_typed_ahead_opens_nothing_else(stand: Stand) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        overview = pilot.app.screen
+        assert isinstance(overview, Overview)
+        for key in ("s", "s", "enter", "m"):
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ActionScreen))
+        await ends(pilot, "What will happen")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert pilot.app.screen is overview
+    assert stand.operator.asked == []
 
 
 async def test_who_has_no_right_reads_why(stand: Stand) -> None:
