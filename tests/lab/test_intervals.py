@@ -149,6 +149,11 @@ def test_resolution_is_how_late_the_recorder_was() -> None:
     assert judged(Late(5, 3_000), Late(7, 9_000), Late(2000, 50_000)).late_us == 9_000
 
 
+def test_a_recorder_that_stood_still_proves_nothing() -> None:
+    assert judged(Late(5, 999_000)).violations == ()
+    assert judged(Late(5, 6_000_000)).violations == ("the recorder stood still for 6.0 s and missed what was shorter",)
+
+
 def test_lost_messages_are_a_reason_to_believe_nothing() -> None:
     assert judged(records.Blind(10, "b")).violations == ("messages about b were lost",)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 _JUST_US = 100_000
+_STILL_S = 1
 
 
 class Report(NamedTuple):
@@ -55,7 +56,13 @@ class Report(NamedTuple):
             *(f"P1b: {each} run the manager" for each in self.managers),
             *self.terms,
             *(f"messages about {node} were lost" for node in self.blind),
+            *self._stood_still(),
         )
+
+    def _stood_still(self) -> tuple[str, ...]:
+        """A machine that is paused takes its checker with it."""
+        late = self.late_us / 1e6
+        return (f"the recorder stood still for {late:.1f} s and missed what was shorter",) if late > _STILL_S else ()
 
     @property
     def overlap_us(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,8 +90,9 @@ def test_row_9_one_does_not_hear_another(cluster: Cluster, deaf: str, mute: str)
 
 
 def split(cluster: Cluster, groups: list[list[str]]) -> None:
-    for group in groups:
-        cluster.lab.isolate(*group)
+    """The probe stays connected with all of them."""
+    for group, other in combinations(groups, 2):
+        cluster.lab.part(group, other)
     cluster.unreachable(groups[0][0], groups[1][0])
 
 

@@ -26,12 +26,12 @@ def test_row_10_a_split(cluster: Cluster) -> None:
     smaller = [master, others[-1]]
     larger = [name for name in cluster.lab.names if name not in smaller]
     following = max(larger, key=cluster.priorities().__getitem__)
-    cluster.lab.isolate(*smaller)
-    cluster.lab.isolate(*larger)
+    cluster.lab.part(smaller, larger)
     cluster.unreachable(master, larger[0])
     if len(larger) > len(smaller):
         cluster.lab.wait(f"quorate@{following}")
-        assert cluster.wait_holder(timeout_s=30) == following
+        cluster.checker.wait_answer(following)
+        cluster.wait_manager(following, running=True)
     else:
         for name in cluster.lab.names:
             cluster.wait_role(name, "suspended")
