@@ -1,4 +1,4 @@
-"""The program in docs/corosync-from-python.md does what is said there, on a cluster that loses a node, then corosync."""
+"""The program in docs/corosync-from-python.md does what it says, on a cluster that loses a node and its corosync."""
 
 from __future__ import annotations
 
