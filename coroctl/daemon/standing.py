@@ -3,8 +3,9 @@
 - This node's role is the core's own, except that a lease whose end has passed makes nobody master.
 - A peer has a role only while it is heard mutually (L4), so what is said of it is at most a lease old. It is master
   if it holds the lease and serves; suspended if the loaded file marks it so, if it says that an operator did, or that
-  it is not quorate, or has not heard a majority for P + 5 s (its own rule, counted from when it first said so); else
-  slave. Nobody knows the role of a node that is not heard.
+  it is not quorate, or has not heard a majority for P + 5 s (its own rule, counted from when it first said so); a
+  suspended one that still holds the lease, as coordinator, once its way down must be over; else slave. Nobody knows
+  the role of a node that is not heard.
 
 Pure, from a turn whose peers have been surveyed.
 """
@@ -69,19 +70,17 @@ def role(turn: Turn, past: Past, node: NodeId) -> Role | None:
 
 
 def _is_suspended(turn: Turn, past: Past, node: NodeId, news: News) -> bool:
-    member = turn.files.settings.member(node)
+    settings = turn.files.settings
+    member, contact = settings.member(node), past.contacts.get(node)
+    # Since when it has been saying the same.
+    said_us = turn.now - contact.reason_at if contact is not None and contact.reason is news.reason else 0
     if news.office is Office.HOLDING:
-        return news.reason is Reason.NOT_QUORATE
+        # On its way down it may have the address still. Who goes on holding the lease after that is a coordinator.
+        down = said_us >= settings.service_stop_us + settings.service_kill_us
+        return news.reason is Reason.NOT_QUORATE or (news.reason is Reason.SUSPENDED and down)
     if (member is not None and member.suspended) or news.reason in (Reason.SUSPENDED, Reason.NOT_QUORATE):
         return True
-    contact = past.contacts.get(node)
-    patience = turn.files.settings.promise_us + SILENCE_US
-    return (
-        news.reason is Reason.HEARS_TOO_FEW
-        and contact is not None
-        and contact.reason is Reason.HEARS_TOO_FEW
-        and turn.now - contact.reason_at >= patience
-    )
+    return news.reason is Reason.HEARS_TOO_FEW and said_us >= settings.promise_us + SILENCE_US
 
 
 def why_not_master(turn: Turn, past: Past, node: NodeId, holder: Holder | None) -> str:

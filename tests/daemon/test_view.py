@@ -173,6 +173,19 @@ def test_the_mark_of_an_operator_counts_though_another_reason_comes_first() -> N
     assert (node.row(TWO)["role"], node.row(TWO)["suspended"]) == ("suspended", True)
 
 
+def test_a_suspended_coordinator_is_suspended_once_its_way_down_must_be_over() -> None:
+    node = Watched()
+    coordinator = HOLDER._replace(reason=Reason.SUSPENDED)
+    node.hear(TWO, coordinator)
+    assert node.row(TWO)["role"] == "slave"
+    for _ in range(31):
+        node.feed(Tick(), SECOND)
+        node.hear(TWO, coordinator)
+    assert node.row(TWO)["role"] == "suspended"
+    node.hear(TWO, coordinator._replace(reason=None))
+    assert node.row(TWO)["role"] == "slave"
+
+
 def test_who_hears_too_few_for_long_is_suspended() -> None:
     node = Watched()
     node.hear(TWO, news(reason=Reason.HEARS_TOO_FEW))
