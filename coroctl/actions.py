@@ -118,6 +118,8 @@ class Outlook(NamedTuple):
     loses: NodeId | None
     """Who has the address and will not have it."""
     gains: NodeId | None
+    delay_s: float
+    """Until the address begins to move, at least."""
     interrupts: bool
     risks_quorum: bool
 

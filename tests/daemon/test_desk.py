@@ -231,6 +231,13 @@ async def test_failback_is_a_check_of_its_own(tmp_path: Path) -> None:
         later = await looked(cluster, ONE, Ask(PRIORITY, TWO, 200))
         assert verdicts(later)["failback"] is Verdict.WARN
         assert "when failback's 60 s are over" in effects(later)["address"]
+        foretold = await changed(cluster, ONE, Ask(PRIORITY, TWO, 200))
+        assert (foretold.verdict, foretold.missing, master(cluster)) == ("ok", "", ONE)
+        while master(cluster) != TWO:
+            await asyncio.sleep(0)
+        assert (await changed(cluster, ONE, Ask(PRIORITY, TWO, 20))).verdict == "ok"
+        while master(cluster) != ONE:
+            await asyncio.sleep(0)
         report = await changed(cluster, THREE, Ask(PROMOTE, TWO, force=frozenset({"failback"})))
         assert (report.verdict, report.missing) == ("ok", "")
         assert master(cluster) == TWO

@@ -10,8 +10,9 @@ from textual.events import Key
 
 from coroctl.actions import ACTIONS, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
 from coroctl.client import Denied
-from coroctl.conduct import NodeReport, Report, Step
+from coroctl.conduct import Report, Step
 from coroctl.model import NodeId
+from coroctl.sight import NodeReport
 from coroctl.sources.logs import LogFollower
 from coroctl.tui.app import Console
 from coroctl.tui.screens.action import ActionScreen
@@ -44,7 +45,7 @@ EFFECTS = (
     Effect("machines", "no machines are managed"),
     Effect("quorum", "3 votes are here, 2 are needed: 1 more node may fail"),
 )
-OUTLOOK = Outlook("node2", Seen(3, 7, "ab"), CHECKS, EFFECTS, "", NodeId(1), NodeId(2), True, False)
+OUTLOOK = Outlook("node2", Seen(3, 7, "ab"), CHECKS, EFFECTS, "", NodeId(1), NodeId(2), 1.0, True, False)
 QUIET = OUTLOOK._replace(loses=None, gains=None, interrupts=False)
 LAST = Check("successor", FAIL, "node2 is the last node that may be master: nobody would serve", safety=False)
 BUSY = Check("idle", FAIL, "another change is under way (suspend node3)", safety=True)
