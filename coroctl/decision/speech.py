@@ -31,6 +31,7 @@ def speak(turn: Turn) -> None:
 
 def send(turn: Turn, news: News) -> None:
     """The sequence is the clock, made strictly rising: s is read before the datagram leaves (L5)."""
+    regular = turn.now >= turn.speech.due
     sequence = max(turn.speech.sequence + 1, turn.now)
     turn.speech = Speech(sequence, turn.now + turn.files.settings.heartbeat_us, news)
     peers = turn.peers.items()
@@ -44,7 +45,7 @@ def send(turn: Turn, news: News) -> None:
     )
     turn.do(Send(heartbeat))
     voter.renew(turn, news)
-    if turn.life.stopping and turn.claim.office is Office.VOTER and turn.life.beats_left > 0:
+    if turn.life.stopping and turn.claim.office is Office.VOTER and turn.life.beats_left > 0 and regular:
         turn.life = turn.life._replace(beats_left=turn.life.beats_left - 1)
 
 
