@@ -9,11 +9,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from coroctl.actions import Seen
-from coroctl.client import Client
+from coroctl.client import Client, Rejected
 from coroctl.conf.cluster import read_cluster
 from coroctl.conf.document import Document
 from coroctl.daemon.history import FOUND
-from coroctl.errors import CoroctlError, LabError
+from coroctl.errors import LabError
 from coroctl.lab.checker.register import Change, Verdict
 from coroctl.lab.run import until
 
@@ -105,18 +105,16 @@ class Asking:
         return Seen(lease["term"], loaded["version"], loaded["digest"])
 
     def set_priority(self, name: str, node: int, prio: int) -> Change:
-        """Ask for it, and wait for the end. `name` is the request's."""
-        began = _now_us()
-        verdict = Verdict.REFUSED
+        """Ask for it as somebody who has just looked, and wait for the end. `name` is the request's.
+
+        LabError or CoroctlError: it could not be asked for, so it never was.
+        """
+        seen, began = self.seen(), _now_us()
         try:
-            outcome = self.client.change(
-                "set-priority", node, self.seen(), {"value": prio}, request=name, timeout_s=CHANGE_S
-            )
-            verdict = Verdict(outcome.verdict)
-        except CoroctlError:
-            # Not taken in at all: no daemon there, or nobody who could carry it out.
-            verdict = Verdict.REFUSED
-        return Change(name, str(node), str(prio), verdict, began, _now_us())
+            outcome = self.client.change("set-priority", node, seen, {"value": prio}, request=name, timeout_s=CHANGE_S)
+        except Rejected:
+            return Change(name, str(node), str(prio), Verdict.REFUSED, began, _now_us())
+        return Change(name, str(node), str(prio), Verdict(outcome.verdict), began, _now_us())
 
 
 class Later:
