@@ -116,18 +116,22 @@ def prio_after(turn: Turn, plan: Plan, node: NodeId) -> int:
 
 
 def _reason_after(turn: Turn, plan: Plan, node: NodeId) -> Reason | None:
+    """Marks and priorities are the file's, whatever reason hides them now."""
     reason = reason_of(turn, node)
-    if reason in PASSING:
-        reason = None
-    if node != plan.node or (reason is not None and reason not in ONLY_COORDINATOR):
+    if reason is not None and reason not in ONLY_COORDINATOR and reason not in PASSING:
         return reason
-    member = turn.files.settings.member(node)
-    suspended = plan.verb is Verb.SUSPEND or (plan.verb is not Verb.RESUME and member is not None and member.suspended)
-    if suspended:
+    if _marked_after(turn, plan, node):
         return Reason.SUSPENDED
     if prio_after(turn, plan, node) == 0:
         return Reason.PRIO_ZERO
-    return None if reason in (Reason.SUSPENDED, Reason.PRIO_ZERO) else reason
+    return reason if reason in (Reason.UPLINK, Reason.PING, Reason.PROMOTION_FAILED) else None
+
+
+def _marked_after(turn: Turn, plan: Plan, node: NodeId) -> bool:
+    if node == plan.node and plan.verb in (Verb.SUSPEND, Verb.RESUME):
+        return plan.verb is Verb.SUSPEND
+    member = turn.files.settings.member(node)
+    return member is not None and member.suspended
 
 
 def _candidates(turn: Turn) -> set[NodeId]:

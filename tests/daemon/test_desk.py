@@ -254,6 +254,17 @@ async def test_what_only_the_other_node_knows(tmp_path: Path) -> None:
         assert "manager" not in verdicts(await looked(cluster, ONE, Ask(PRIORITY, THREE, 5)))
 
 
+async def test_a_mark_counts_behind_a_reason_that_passes(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert (await changed(cluster, ONE, Ask(SUSPEND, TWO))).missing == ""
+        cluster.machines[TWO].kill()
+        cluster.machines[TWO].start()
+        while cluster.served[ONE].picture()["nodes"][1]["barred"] != "holdoff":
+            await asyncio.sleep(0)
+        outlook = await looked(cluster, THREE, Ask(PRIORITY, TWO, 500))
+        assert (outlook.loses, outlook.gains) == (None, None)
+
+
 async def test_a_reason_that_passes_is_waited_for(tmp_path: Path) -> None:
     async with simulated(tmp_path) as cluster:
         assert (await changed(cluster, THREE, Ask(PRIORITY, TWO, 200))).missing == ""
