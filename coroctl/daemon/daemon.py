@@ -23,7 +23,6 @@ from coroctl.daemon.corosync import Corosync, Gone, Reloaded, Told, View
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.facts import DeadMan, Facts, Names, Votes
 from coroctl.daemon.files import Files
-from coroctl.daemon.keys import KeyFileError, load_keys
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
 from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
@@ -131,7 +130,7 @@ class Daemon:
         self.loop.set_exception_handler(self._unexpected)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._stop)
-        self.loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_task(self._reread_keys()))
+        self.loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_task(self.neighbours.reread_keys()))
         try:
             await self._begin()
             await self.shell.ended.wait()
@@ -348,17 +347,6 @@ class Daemon:
         self._systemd.stopping()
         self._systemd.extend(outfit.service_stop_s + outfit.service_kill_ms / 1000 + END_S)
         self.shell.tell(Stop())
-
-    async def _reread_keys(self) -> None:
-        """A key file that cannot be used changes nothing."""
-        file = self.ready.loaded.cluster.listener.keyfile
-        try:
-            keys = await asyncio.to_thread(load_keys, file)
-        except KeyFileError as error:
-            self.reporter.note(Level.WARNING, "keys-unusable", why=str(error))
-            return
-        self.neighbours.change_keys(keys)
-        self.reporter.note(Level.NOTICE, "keys", file=file, fingerprints=" ".join(key.fingerprint for key in keys))
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A lack of descriptors or memory passes, and whoever met it tries again; anything else is a bug."""

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.configuration import link_addresses
+from coroctl.daemon.keys import KeyFileError, load_keys
 from coroctl.daemon.pull import PullClient, PullError, PullServer
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.transport import Transport
@@ -39,6 +40,7 @@ class Neighbours:
     def __init__(self, ready: Ready, tell: Callable[[Event], None], note: Note) -> None:
         self._node = ready.node
         self._keys = ready.keys
+        self._keyfile = ready.loaded.cluster.listener.keyfile
         self._cluster_name = ready.loaded.cluster.cluster_name
         self._tell = tell
         self._note = note
@@ -78,8 +80,18 @@ class Neighbours:
             self._voters = voters
             self._use()
 
-    def change_keys(self, keys: tuple[Key, ...]) -> None:
-        """The key file has changed: nothing that is under way is interrupted."""
+    async def reread_keys(self) -> None:
+        """The key file may have changed. Nothing that is under way is interrupted; an unusable one changes nothing."""
+        try:
+            keys = await asyncio.to_thread(load_keys, self._keyfile)
+        except KeyFileError as error:
+            self._note(Level.WARNING, "keys-unusable", why=str(error))
+            return
+        self._change_keys(keys)
+        prints = " ".join(key.fingerprint for key in keys)
+        self._note(Level.NOTICE, "keys", file=self._keyfile, fingerprints=prints)
+
+    def _change_keys(self, keys: tuple[Key, ...]) -> None:
         self._keys = keys
         self.pull.change_keys(keys)
         if self._transport is not None:

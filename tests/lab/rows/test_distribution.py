@@ -1,4 +1,4 @@
-"""Rows 18 and 31, and the files of nodes that were away: one file on all nodes, and whose it is."""
+"""Rows 18 and 31, and the files of nodes that were away: one file on all nodes, and whose it is. And the key's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from coroctl.lab import node
 from coroctl.lab.checker.register import Verdict
 from coroctl.lab.run import until
 from tests.lab.rows.changes import Asking, Files
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 CATCHES_UP_S = 10
+KEY = "/etc/corolistener/authkey"
 
 
 @pytest.fixture
@@ -207,3 +209,66 @@ def test_row_31_a_node_is_not_added_while_a_member_does_not_answer(cluster: Clus
 def ok(asking: Asking, verb: str, node: int, more: Json) -> bool:
     """Refused is what it is while the node lists settle."""
     return asking.client.change(verb, node, asking.seen(), more).verdict == "ok"
+
+
+def test_a_cluster_that_is_powered_on_has_one_file_before_any_corosync_runs(cluster: Cluster, files: Files) -> None:
+    """One node missed a change; then all were off. No daemon runs when they start: they tell each other."""
+    master = cluster.settle()
+    missed = cluster.best(without=master)
+    version = files.version(missed)
+    cluster.lab.kill(missed)
+    until(lambda: not has_member(cluster, master, missed), 20, f"{missed} to be missed")
+    asked = Asking(cluster, master).set_priority(f"missed-{time.time_ns()}", cluster.nodeid(missed), 6)
+    assert asked.verdict is Verdict.OK
+    for name in cluster.on():
+        cluster.lab.kill(name)
+    cluster.checker.prove(f"all are off, {missed} with version {files.version(missed)}")
+    for name in cluster.lab.names:
+        node.switch_on(cluster.lab.plan, cluster.lab.plan.node(name))
+    for name in cluster.lab.names:
+        node.wait_booted(cluster.lab.plan, cluster.lab.plan.node(name))
+    cluster.settle()
+    assert files.version(missed) > version
+    files.wait_same()
+    for name in cluster.lab.names:
+        assert corosync_exits(cluster, name) == []
+    files.insist_one_file_a_version()
+    cluster.finish()
+
+
+def test_the_key_is_exchanged_in_three_rounds(cluster: Cluster) -> None:
+    """The new one below, above, alone; each round ended on every node. Nobody is silent meanwhile."""
+    master, leases = cluster.settle(), cluster.leases()
+    [old] = key_lines(cluster, master)
+    cluster.lab.tell(master, "coroctl", "keygen", "--file", "/root/key")
+    [new] = key_lines(cluster, master, "/root/key")
+    before = fingerprints(cluster, master)
+    for lines in ([old, new], [new, old], [new]):
+        for name in cluster.lab.names:
+            marks = cluster.marks()
+            keep(cluster, name, lines)
+            cluster.lab.tell(name, "systemctl", "reload", "corolistener")
+            cluster.wait_line(name, "keys", since=marks)
+    after = fingerprints(cluster, master)
+    assert set(before).isdisjoint(after)
+    cluster.checker.prove(f"the keys were {before}, are {after}")
+    assert cluster.settle() == master
+    assert cluster.leases() == leases
+    marks = cluster.marks()
+    keep(cluster, master, ["coroctl-key-1:none"])
+    cluster.lab.tell(master, "systemctl", "reload", "corolistener")
+    assert "line 1 is no key" in cluster.wait_line(master, "keys-unusable", since=marks)
+    keep(cluster, master, [new])
+    cluster.finish(silence_ms=200, answered=(master,))
+
+
+def key_lines(cluster: Cluster, name: str, file: str = KEY) -> list[str]:
+    return [line for line in cluster.lab.tell(name, "cat", file).splitlines() if line.startswith("coroctl-key")]
+
+
+def fingerprints(cluster: Cluster, name: str) -> list[str]:
+    return [line.split()[0] for line in cluster.lab.tell(name, "coroctl", "keygen", "--show").splitlines()]
+
+
+def keep(cluster: Cluster, name: str, lines: list[str]) -> None:
+    cluster.shell(name, f"printf '%s\\n' {' '.join(lines)} > {KEY}")

@@ -44,7 +44,7 @@ RISE = 1000
 """A new master raises its own priority by 1: a value of this test is no other one's."""
 
 
-QUICK = {("announced", DAEMON), ("stored by a majority", POWER), ("committed", POWER), ("loaded by the master", DAEMON)}
+QUICK = {("announced", DAEMON), ("stored by a majority", POWER), ("committed", POWER)}
 CASES = [
     pytest.param(step, dies, marks=() if (step, dies) in QUICK else pytest.mark.slow, id=f"{step}, {dies}")
     for step in STEPS
