@@ -43,6 +43,11 @@ def corosync_exits(cluster: Cluster, name: str) -> list[str]:
     return [line for line in lines if "exit" in line.lower()]
 
 
+def fetched(cluster: Cluster, name: str) -> str:
+    """What was said, since the node's last boot, before its corosync started."""
+    return cluster.lab.tell(name, "journalctl", "-b", "-u", "corolistener-fetch", "-o", "cat", "--no-pager")
+
+
 def test_the_old_master_comes_back_with_the_file_that_a_failover_made(cluster: Cluster, files: Files) -> None:
     """The new master is the largest everywhere; the old one's corosync does not exit once."""
     old, version = cluster.settle(), files.version(cluster.lab.names[0])
@@ -58,8 +63,7 @@ def test_the_old_master_comes_back_with_the_file_that_a_failover_made(cluster: C
     cluster.wait_role(old, "S", timeout_s=40)
     assert len(set(files.digests().values())) == 1
     assert corosync_exits(cluster, old) == []
-    said = cluster.lab.tell(old, "journalctl", "-b", "-u", "corolistener-fetch", "-o", "cat", "--no-pager")
-    assert "is loaded by a majority" in said
+    assert "is loaded by a majority" in fetched(cluster, old)
     assert cluster.settle() == following
     files.insist_one_file_a_version()
     cluster.finish()
@@ -122,6 +126,10 @@ def test_a_file_of_one_node_alone_is_an_alarm_until_it_adopts_the_clusters(
     assert {files.file(name) for name in cluster.lab.names if name != odd} == {before}
     assert files.file(odd) != before
     assert cluster.settle() == master
+    marks = cluster.marks()
+    cluster.lab.tell(odd, "systemctl", "restart", "corolistener")
+    cluster.wait_line(odd, "alarm", alarm, since=marks)
+    cluster.wait_role(odd, "S")
 
     said = cluster.lab.tell(odd, "coroctl", "conf", "adopt", "--yes")
     assert f"version {files.version(master)} of node" in said
@@ -228,6 +236,7 @@ def test_a_cluster_that_is_powered_on_has_one_file_before_any_corosync_runs(clus
     for name in cluster.lab.names:
         node.wait_booted(cluster.lab.plan, cluster.lab.plan.node(name))
     cluster.settle()
+    assert f"{CONF} is replaced" in fetched(cluster, missed)
     assert files.version(missed) > version
     files.wait_same()
     for name in cluster.lab.names:
