@@ -50,10 +50,14 @@ def heard(turn: Turn, heartbeat: Heartbeat) -> bool:
     # A late datagram of a dead incarnation cannot, so it cannot push a live one out.
     fresh = known is not None and named > known.named and named >= turn.now - turn.files.settings.lease_us
     if known is None or fresh:
-        accept(turn, twins.replaced(turn, known, heartbeat.incarnation), heartbeat, echo)
+        life = twins.replaced(turn, known, heartbeat.incarnation)
+        if life.neither:
+            turn.peers = {**turn.peers, sender: life}
+            return False
+        accept(turn, life, heartbeat, echo)
         return True
     stranger = Mark(heartbeat.incarnation, heartbeat.sequence)
-    turn.peers = {**turn.peers, sender: known._replace(stranger=stranger)}
+    turn.peers = {**turn.peers, sender: twins.strange(turn, known, stranger)}
     return False
 
 
@@ -85,7 +89,6 @@ def accept(turn: Turn, known: Peer, heartbeat: Heartbeat, echo: int) -> None:
         renewed=renewed,
         last=news,
         heard_at=turn.now if mutual else known.heard_at,
-        neither=False,
     )
     turn.peers = {**turn.peers, heartbeat.sender: peer}
 

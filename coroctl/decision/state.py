@@ -76,10 +76,10 @@ class Former(NamedTuple):
     """An incarnation that was replaced."""
 
     incarnation: int
-    since: int
-    """From when on it was heard."""
     sent: int
     """The newest sequence of mine when it was replaced."""
+    established: bool
+    """It had been heard for longer than a promise, and no other one of its node (twins.py)."""
 
 
 class Peer(NamedTuple):
@@ -100,7 +100,7 @@ class Peer(NamedTuple):
     heard_at: int = 0
     """When it was last heard mutually (L4)."""
     since: int = 0
-    """From when on this incarnation is heard."""
+    """From when on this incarnation is heard, and, until that is established, no other one of its node (twins.py)."""
     former: Former | None = None
     rival: int = 0
     """An incarnation that is alive beside this one (twins.py)."""
@@ -108,7 +108,7 @@ class Peer(NamedTuple):
     """With a rival: when this one was last alive, and when the other one was."""
     rival_at: int = 0
     neither: bool = False
-    """Neither of the two is heard."""
+    """Neither of the two is heard while both live."""
 
 
 class Disk(NamedTuple):

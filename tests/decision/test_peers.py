@@ -5,7 +5,7 @@ from __future__ import annotations
 from coroctl.decision.events import Heard, Tick
 from coroctl.decision.values import Heartbeat, Mark
 from coroctl.model import NodeId
-from tests.decision.build import INCARNATION, ME, TWO, Node, news
+from tests.decision.build import INCARNATION, ME, SETTINGS, TWO, Node, news
 
 OTHER = 8 << 20
 
@@ -80,3 +80,76 @@ def test_a_node_that_is_not_in_the_list_is_not_heard() -> None:
     node.feed(Heard(Heartbeat(NodeId(9), 1, 1, {ME: node.mark()}, {}, news(term=99))))
     assert NodeId(9) not in node.state.peers
     assert node.state.ballots.term == 0
+
+
+def twins(node: Node, moments: int, *of: int) -> None:
+    """Datagrams of these incarnations in turn, 0.2 s after each other, each naming the newest."""
+    for moment in range(moments):
+        node.feed(Tick(), 200_000)
+        beat(node, of[moment % len(of)], node.now, node.mark())
+
+
+def heard(node: Node) -> bool:
+    """Whether the peer counts at all (L4)."""
+    peer = node.state.peers[TWO]
+    return not peer.neither and node.now - peer.echoed <= SETTINGS.lease_us
+
+
+def test_a_voter_that_has_just_started_hears_neither_of_two_twins() -> None:
+    node = Node()
+    twins(node, 6, INCARNATION, OTHER)
+    assert not heard(node)
+
+
+def test_a_twin_that_names_old_things_lives_and_is_not_heard() -> None:
+    node = Node()
+    twins(node, 6, INCARNATION, OTHER)
+    old = node.mark()
+    for moment in range(30):
+        node.feed(Tick(), 200_000)
+        beat(node, (INCARNATION, OTHER)[moment % 2], node.now, old if moment % 2 else node.mark())
+        assert not heard(node)
+    for moment in range(30):
+        node.feed(Tick(), 200_000)
+        beat(node, (OTHER, INCARNATION)[moment % 2], node.now, old if moment % 2 else node.mark())
+        assert not heard(node)
+
+
+def test_the_established_twin_goes_on() -> None:
+    node = Node()
+    twins(node, 15, INCARNATION)
+    twins(node, 30, OTHER, INCARNATION)
+    assert incarnation(node) == INCARNATION
+    assert heard(node)
+
+
+def test_the_established_twin_goes_on_if_it_names_what_was_sent_before_it_was_replaced() -> None:
+    node = Node()
+    twins(node, 15, INCARNATION)
+    node.feed(Tick(), 200_000)
+    first = node.mark()
+    node.feed(Tick(), 200_000)
+    second = node.mark()
+    beat(node, OTHER, node.now, first)
+    beat(node, INCARNATION, node.now, second)
+    assert incarnation(node) == INCARNATION
+    twins(node, 30, OTHER, INCARNATION)
+    assert incarnation(node) == INCARNATION
+    assert heard(node)
+
+
+def test_the_last_of_two_twins_is_heard_until_the_other_one_comes_back() -> None:
+    node = Node()
+    twins(node, 6, INCARNATION, OTHER)
+    twins(node, 15, OTHER)
+    assert heard(node)
+    assert incarnation(node) == OTHER
+    twins(node, 1, INCARNATION)
+    assert not heard(node)
+
+
+def test_a_further_life_beside_twins_is_not_heard() -> None:
+    node = Node()
+    twins(node, 6, INCARNATION, OTHER)
+    twins(node, 30, 9 << 20, INCARNATION, OTHER)
+    assert not heard(node)
