@@ -126,6 +126,8 @@ def _eligible(subject: Subject) -> Iterator[Check]:
         yield Check("eligible", _grave(subject), f"{name}: {silent}")
         return
     reason = reason_of(turn, plan.node)
+    if reason in PASSING and _is_marked(subject):
+        reason = Reason.SUSPENDED
     if reason is None or reason in CURABLE.get(plan.verb, ()):
         yield Check("eligible", Verdict.PASS, f"{name} may be master")
     elif reason in PASSING:
@@ -241,6 +243,11 @@ def _safe(name: str, well: str, wrong: str) -> Check:
 def _grave(subject: Subject) -> Verdict:
     """What bars the role is grave where the node is to take it now; else it only comes later."""
     return Verdict.FAIL if subject.takes else Verdict.WARN
+
+
+def _is_marked(subject: Subject) -> bool:
+    member = subject.turn.files.settings.member(subject.plan.node)
+    return member is not None and member.suspended
 
 
 def _is_here(subject: Subject) -> bool:

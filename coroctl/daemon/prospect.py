@@ -59,21 +59,28 @@ def foresee(turn: Turn, plan: Plan) -> Prospect:
     """What becomes of the address."""
     ranks = {node: rank_after(turn, plan, node) for node in _candidates(turn)}
     eligible = frozenset(node for node, rank in ranks.items() if rank[0] is Standing.MASTER)
-    best = max(eligible, key=lambda node: ranks[node], default=None)
     present = master_of(turn)
-    waits_for = reason_of(turn, best) if best is not None and reason_of(turn, best) in PASSING else None
-    if present is None:
-        return Prospect(None, best, 0, by_failback=False, eligible=eligible, waits_for=waits_for)
-    if present not in eligible:
-        return Prospect(present, best, 0, by_failback=False, eligible=eligible, waits_for=waits_for)
-    if best in (None, present):
-        return Prospect(None, None, 0, by_failback=False, eligible=eligible)
+    best = _best(turn, ranks, present)
+    gains = best if best != present else None
+    loses = present if gains is not None or present not in eligible else None
+    reason = reason_of(turn, gains) if gains is not None else None
+    waits_for = reason if reason in PASSING else None
+    if gains is None or loses is None or present not in eligible:
+        return Prospect(loses, gains, 0, by_failback=False, eligible=eligible, waits_for=waits_for)
     by_failback = turn.files.settings.failback and plan.verb is not Verb.PROMOTE
     delay_s = _patience(turn, by_failback=by_failback)
-    if plan.verb is not Verb.PROMOTE and turn.claim.offer_to == best:
+    if plan.verb is not Verb.PROMOTE and turn.claim.offer_to == gains:
         # L13: not to the same node again so soon. Only the holder itself knows.
         delay_s = max(delay_s, (turn.claim.offer_from - turn.now) / SECOND)
-    return Prospect(present, best, delay_s, by_failback, eligible, waits_for)
+    return Prospect(loses, gains, delay_s, by_failback, eligible, waits_for)
+
+
+def _best(turn: Turn, ranks: dict[NodeId, Rank], present: NodeId | None) -> NodeId | None:
+    """Who would take it: of those that may at once, and only where that changes nothing, of those that soon may."""
+    fit = {node: rank for node, rank in ranks.items() if rank[0] is Standing.MASTER}
+    ready = {node: rank for node, rank in fit.items() if reason_of(turn, node) not in PASSING}
+    first = max(ready, key=lambda node: ready[node], default=None)
+    return first if first not in (None, present) else max(fit, key=lambda node: fit[node], default=None)
 
 
 def master_of(turn: Turn) -> NodeId | None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coroctl.actions import PRIORITY, PROMOTE, RESUME, SUSPEND, Ask, Outlook, Verdict
+from coroctl.actions import ACTIONS, PRIORITY, PROMOTE, RESUME, SUSPEND, Ask, Outlook, Verdict
 from coroctl.client import Client, Rejected
 from coroctl.conduct import Operator, Step
 from coroctl.daemon.outlook_subject import Probe
+from coroctl.decision import peers, requests
 from coroctl.decision.settings import Member, Settings
-from coroctl.decision.values import Identity
+from coroctl.decision.state import Turn
+from coroctl.decision.values import Identity, Reason
 from coroctl.model import NodeId
-from tests.daemon.simulated import Nodes, master, simulated, told_events
+from coroctl.sight import PATIENT_S
+from tests.daemon.simulated import Nodes, Served, master, simulated, told_events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -329,3 +333,52 @@ async def test_a_follower_that_is_cut_off_loses_sight_and_nothing_else(tmp_path:
         assert report.verdict in ("ok", "unknown")
         while master(cluster) != THREE:
             await asyncio.sleep(0)
+
+
+def agreed(cluster: Nodes) -> bool:
+    """Whether every node knows who holds the lease, in which life."""
+    holder = cluster.holder()
+    if holder is None or holder.state is None:
+        return False
+    known = [holder_in(cluster.served[node]) for node in cluster.machines]
+    return known == [(holder.node, holder.state.life.incarnation)] * len(known)
+
+
+def holder_in(served: Served) -> tuple[NodeId, int] | None:
+    """As one node sees it."""
+    assert served.state is not None
+    turn = Turn(served.state, served.clock(), 0)
+    peers.survey(turn)
+    found = requests.holder(turn)
+    return found and (found[0], found[2])
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_is_asked_what_was_foretold_happens(tmp_path: Path, seed: int) -> None:
+    """Random changes, everything that can be forced is; nodes restart now and then."""
+    random = Random(seed)  # noqa: S311
+    template = Settings(Identity(1, "f"), (Member(ONE),), failback=seed % 2 == 1)
+    async with simulated(tmp_path, template) as cluster:
+        for _ in range(12):
+            if not random.randrange(4):
+                machine = cluster.machines[random.choice([ONE, TWO, THREE])]
+                machine.kill()
+                machine.start()
+                while machine.state is None or machine.state.world.reason is Reason.STARTING or not agreed(cluster):
+                    await asyncio.sleep(0)
+            at, node = random.choice([ONE, TWO, THREE]), random.choice([ONE, TWO, THREE])
+            action = random.choice(ACTIONS)
+            ask = Ask(action, node, random.choice([0, 5, 40, 300]) if action is PRIORITY else None)
+            outlook = await looked(cluster, at, ask)
+            if any(one.safety for one in outlook.failing(frozenset())) or outlook.nothing:
+                continue
+            ask = ask._replace(force=frozenset(failing(outlook)))
+            before = master(cluster)
+            report = await done(cluster, at, ask, outlook)
+            if report.verdict != "ok":
+                assert report.why.startswith("changed since you looked"), (ask, report)
+                continue
+            assert report.missing == "", (ask, outlook, report)
+            if outlook.delay_s <= PATIENT_S:
+                expected = outlook.gains if outlook.interrupts or outlook.gains else before
+                assert master(cluster) == expected, (ask, outlook, cluster.summary())
