@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,12 +52,18 @@ class History:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._keeping = threading.Lock()
+        """What is loaded by hand is kept by another thread than what is distributed."""
 
     def keep(self, data: bytes, actor: str) -> Entry | None:
         """Add a file, and drop those beyond the last 20. None if the newest entry is that very file already.
 
         Raises OSError, and ConfigError for a file that corosync could not parse.
         """
+        with self._keeping:
+            return self._keep(data, actor)
+
+    def _keep(self, data: bytes, actor: str) -> Entry | None:
         identity = identity_of(data)
         entries = self.entries()
         if entries and entries[-1].identity == identity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -172,7 +173,7 @@ class TestOnACluster:
         # Imports first: this Python may live where only root can read.
         probe = (
             "import os, coroctl.cli.listing, coroctl.sources.native, coroctl.sources.once\n"
-            "import coroctl.conf.cluster, coroctl.conf.files\n"
+            "import json, socket, coroctl.client, coroctl.conf.cluster, coroctl.conf.files\n"
             "from coroctl.cli.main import main\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "raise SystemExit(main(['-l']))\n"
@@ -184,4 +185,5 @@ class TestOnACluster:
 
     def test_corolistener_lists_the_same(self, three_nodes: Lab) -> None:
         assert three_nodes.tell("node1", "corolistener", "-l") == three_nodes.tell("node1", "coroctl", "-l")
-        assert three_nodes.ask("node1", "corolistener").returncode == 1
+        refused = three_nodes.ask("node1", "corolistener")
+        assert (refused.returncode, "coroctl keygen" in refused.stderr) == (os.EX_CONFIG, True)

@@ -131,7 +131,7 @@ def comparable(snapshot: Snapshot) -> Snapshot:
         node._replace(links=tuple(link._replace(local="", remote="", latency_us=None) for link in node.links))
         for node in snapshot.nodes
     )
-    return snapshot._replace(source=Source.COROSYNC, nodes=tuple(nodes))
+    return snapshot._replace(source=Source.COROSYNC, nodes=tuple(nodes), pauses=None)
 
 
 def test_the_tools_text_gives_the_same_snapshot() -> None:
