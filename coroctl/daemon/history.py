@@ -47,20 +47,22 @@ class Entry(NamedTuple):
 FOUND = "found on this node"
 
 
+_KEEPING = threading.Lock()
+"""What is loaded by hand is kept by another thread than what is distributed."""
+
+
 class History:
     """The entries in a folder, which is made when the first one is kept."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._keeping = threading.Lock()
-        """What is loaded by hand is kept by another thread than what is distributed."""
 
     def keep(self, data: bytes, actor: str) -> Entry | None:
         """Add a file, and drop those beyond the last 20. None if the newest entry is that very file already.
 
         Raises OSError, and ConfigError for a file that corosync could not parse.
         """
-        with self._keeping:
+        with _KEEPING:
             return self._keep(data, actor)
 
     def _keep(self, data: bytes, actor: str) -> Entry | None:
