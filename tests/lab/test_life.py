@@ -14,6 +14,7 @@ import pytest
 
 from coroctl.errors import ConfigError, LabError
 from coroctl.lab.lab import Wanted, down, gc, plans, up
+from coroctl.lab import installation
 from coroctl.lab.run import until
 from tests.residue import residue
 
@@ -32,7 +33,8 @@ def coroctl(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def clean() -> dict[str, set[str]]:
-    """What is on this machine before the test's own lab."""
+    """What is on this machine before the test's own lab; its installation is there, which the first lab has to make."""
+    installation.layers()
     return residue()
 
 
