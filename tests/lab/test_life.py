@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coroctl.errors import ConfigError, LabError
-from coroctl.lab.lab import Wanted, down, gc, plans, up
 from coroctl.lab import installation
+from coroctl.lab.lab import Wanted, down, gc, plans, up
 from coroctl.lab.run import until
 from tests.residue import residue
 
