@@ -123,11 +123,11 @@ def clone(cluster: Cluster, fault: Fault) -> None:
 
 
 def stop(cluster: Cluster, fault: Fault) -> None:
-    """systemctl stop; start later."""
+    """systemctl stop; start later, and not before the daemon has ended: it may be frozen meanwhile."""
     machine = cluster.machines[NodeId(fault.node)]
     machine.deliver(Stop())
     if fault.us:
-        later(cluster, fault, machine.start)
+        later(cluster, fault, machine.start_again)
 
 
 # Network

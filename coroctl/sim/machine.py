@@ -53,6 +53,7 @@ class Machine:
         self.state: State | None = None
         self.life = 0
         """Counts processes: what was asked by a dead one is answered to nobody."""
+        self.start_wanted = False
         self.frozen = False
         self.all_frozen = False
         self.thawed_at = self.all_thawed_at = -10 * SECOND
@@ -124,6 +125,7 @@ class Machine:
         """kill -9. What was decided and not done is never done."""
         if self.state is None:
             return
+        self.start_wanted = False
         self.state = None
         self.life += 1
         self.frozen = False
@@ -132,10 +134,20 @@ class Machine:
         self.trap = None
         self.disk.interrupted()
 
+    def start_again(self) -> None:
+        """systemctl start after a stop: at once, or when the stop is over."""
+        if self.state is not None:
+            self.start_wanted = True
+        else:
+            self.start()
+
     def exit(self) -> None:
         """The daemon has ended cleanly. It is not started again by itself."""
         self.note("the daemon has ended")
+        again = self.start_wanted
         self.kill()
+        if again:
+            self.cluster.timeline.after(0, self.start)
 
     def freeze(self, us: int) -> None:
         """SIGSTOP, and SIGCONT later."""
