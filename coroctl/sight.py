@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.actions import PRIORITY, SUSPEND
+from coroctl.actions import PRIORITY, PROMOTE, SUSPEND
 from coroctl.errors import CoroctlError
 from coroctl.model import NodeId
 
@@ -78,7 +78,9 @@ class Sight:
         if self._outlook.delay_s > PATIENT_S:
             return ""
         gains, master = self._outlook.gains, self._told["mastership"]["master"]
-        if gains is not None and master != gains:
+        # Another one may have become fit meanwhile, and be better: only a promotion is for one node alone.
+        taken = master == gains or (master not in (None, self._outlook.loses) and self._ask.action is not PROMOTE)
+        if gains is not None and not taken:
             return f"{self._name(gains)} is not master yet{self._reason(gains)}{self._hint()}"
         if self._outlook.loses is not None and master == self._outlook.loses:
             return f"{self._name(self._outlook.loses)} is still master"
@@ -118,8 +120,8 @@ class Sight:
         master = told["mastership"]["master"]
         if loaded and loses is not None and master is None:
             yield f"{self._name(loses)} has given the role up"
-        if gains is not None and master == gains:
-            yield f"{self._name(gains)} is master"
+        if gains is not None and master not in (None, loses):
+            yield f"{self._name(NodeId(master))} is master"
 
     def _has(self, row: Json, what: str, told: Json) -> bool:
         found = row[what]

@@ -76,9 +76,12 @@ def foresee(turn: Turn, plan: Plan) -> Prospect:
 
 
 def _best(turn: Turn, ranks: dict[NodeId, Rank], present: NodeId | None) -> NodeId | None:
-    """Who would take it: of those that may at once, and only where that changes nothing, of those that soon may."""
+    """Who would take it: of those that may at once, and only where that changes nothing, of those that soon may.
+
+    Who has it keeps it whatever bars claims: its daemon may have been restarted (L15).
+    """
     fit = {node: rank for node, rank in ranks.items() if rank[0] is Standing.MASTER}
-    ready = {node: rank for node, rank in fit.items() if reason_of(turn, node) not in PASSING}
+    ready = {node: rank for node, rank in fit.items() if node == present or reason_of(turn, node) not in PASSING}
     first = max(ready, key=lambda node: ready[node], default=None)
     return first if first not in (None, present) else max(fit, key=lambda node: fit[node], default=None)
 
