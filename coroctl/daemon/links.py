@@ -1,6 +1,7 @@
-"""This node's UDP sockets, one a link address: opened as soon as the address is there, read a bounded batch at a time.
+"""This node's UDP sockets: opened as soon as a link's address is there, read a bounded batch at a time.
 
-Knows neither peers nor what a datagram holds.
+Each link has one for strangers, which also sends, and one connected to each peer: the kernel gives every socket its
+own queue, so that a flood from elsewhere pushes no peer's datagram out. Does not know what a datagram holds.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 BATCH = 64
 """Datagrams that one link may hand over in one turn of the loop: then it is everybody else's turn."""
 RETRY_S = 1.0
 _SIZE_MAX = 65_536
+_NOT_THERE = (ConnectionRefusedError, ConnectionResetError)
+"""What a connected socket tells of a peer whose daemon does not run."""
 
 
 class Target(NamedTuple):
@@ -50,8 +55,9 @@ def error_name(error: OSError) -> str:
 class _Link(NamedTuple):
     address: str
     port: int
-    socket: socket.socket | None
-    trouble: str
+    socket: socket.socket | None = None
+    trouble: str = ""
+    peers: Mapping[Target, socket.socket] = MappingProxyType({})
 
 
 class Links:
@@ -68,10 +74,14 @@ class Links:
         self._trouble = trouble
         self._failed = failed
         self._links: dict[int, _Link] = {}
+        self._peers: Mapping[int, frozenset[Target]] = {}
         self._retry: asyncio.TimerHandle | None = None
 
-    def configure(self, own: Sequence[str], port: int) -> None:
-        """Have a socket on each of these addresses (by link number, empty: none), and on no others."""
+    def configure(self, own: Sequence[str], port: int, peers: Iterable[tuple[int, Target]] = ()) -> None:
+        """Have sockets on each of these addresses (by link number, empty: none), and on no others.
+
+        `peers`: who is to be heard over which link whatever others send.
+        """
         wanted = {number: (address, port) for number, address in enumerate(own) if address}
         for number, link in list(self._links.items()):
             if wanted.get(number) == (link.address, link.port):
@@ -79,7 +89,9 @@ class Links:
             else:
                 self._close(self._links.pop(number))
         for number, (address, _) in wanted.items():
-            self._links[number] = _Link(address, port, None, "")
+            self._links[number] = _Link(address, port)
+        told = tuple(peers)
+        self._peers = {number: frozenset(peer for link, peer in told if link == number) for number in self._links}
         self._open_missing()
 
     def close(self) -> None:
@@ -108,8 +120,8 @@ class Links:
             self._retry.cancel()
             self._retry = None
         for number, link in list(self._links.items()):
-            if link.socket is None:
-                self._links[number] = self._open(number, link)
+            opened = self._open(number, link) if link.socket is None else link
+            self._links[number] = self._connect(number, opened)
         if self.missing():
             self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._open_missing)
 
@@ -120,14 +132,31 @@ class Links:
             text = f"cannot use {link.address} port {link.port}: {error.strerror or error}"
             self._trouble(number, text)
             return link._replace(trouble=text)
-        asyncio.get_running_loop().add_reader(opened, self._readable, opened, number)
+        self._read(opened, number)
         self._trouble(number, "")
         return link._replace(socket=opened, trouble="")
 
+    def _connect(self, number: int, link: _Link) -> _Link:
+        """The peers' sockets as they are to be; a peer without one is heard by the socket for strangers."""
+        if link.socket is None:
+            return link
+        kept = {peer: one for peer, one in link.peers.items() if peer in self._peers[number]}
+        for peer in link.peers.keys() - kept.keys():
+            _end(link.peers[peer])
+        for peer in self._peers[number] - kept.keys():
+            if peer.family == link.socket.family:
+                with suppress(OSError):
+                    kept[peer] = _connected(link.socket, peer)
+                    self._read(kept[peer], number)
+        return link._replace(peers=kept)
+
+    def _read(self, opened: socket.socket, number: int) -> None:
+        asyncio.get_running_loop().add_reader(opened, self._readable, opened, number)
+
     def _close(self, link: _Link) -> None:
-        if link.socket is not None:
-            asyncio.get_running_loop().remove_reader(link.socket)
-            link.socket.close()
+        for one in (*link.peers.values(), link.socket):
+            if one is not None:
+                _end(one)
 
     def _readable(self, opened: socket.socket, number: int) -> None:
         for _ in range(BATCH):
@@ -135,7 +164,7 @@ class Links:
                 return
             try:
                 datagram, source = opened.recvfrom(_SIZE_MAX)
-            except BlockingIOError:
+            except (BlockingIOError, *_NOT_THERE):
                 return
             except OSError as error:
                 self._failed(error_name(error))
@@ -144,13 +173,40 @@ class Links:
 
 
 def _bound(target: Target) -> socket.socket:
-    opened = socket.socket(target.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    opened = _new(target.family)
     try:
-        if target.family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # No SO_REUSEADDR: a second daemon on this address must fail, not share.
         opened.bind(target.name)
     except OSError:
         opened.close()
         raise
     return opened
+
+
+def _connected(beside: socket.socket, peer: Target) -> socket.socket:
+    """On the same address and port as the other one, for what this peer sends."""
+    opened = _new(beside.family)
+    try:
+        # Both need it, and only while this one is bound: nobody else is let in.
+        for one in (beside, opened):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind(beside.getsockname())
+        opened.connect(peer.name)
+    except OSError:
+        opened.close()
+        raise
+    finally:
+        beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+    return opened
+
+
+def _new(family: socket.AddressFamily) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return opened
+
+
+def _end(opened: socket.socket) -> None:
+    asyncio.get_running_loop().remove_reader(opened)
+    opened.close()

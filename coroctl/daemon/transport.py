@@ -79,7 +79,7 @@ class Transport:
         self._owners = {target.host: node for node, targets in self._targets.items() for _, target in targets}
         self._heard = {key: when for key, when in self._heard.items() if key[0] in others}
         self._hearing.keep(frozenset(others))
-        self._links.configure(own, port)
+        self._links.configure(own, port, (at for targets in self._targets.values() for at in targets))
 
     def change_keys(self, keys: Sequence[Key]) -> None:
         """The first seals, all of them open, from now on."""

@@ -385,7 +385,7 @@ async def test_a_flood_starves_neither_the_loop_nor_a_good_heartbeat(source: str
         heard = one.told.qsize()
         print(f"{dropped} dropped, {spent / dropped * 1e6:.1f} us each, {heard}/{sequence} heard, {slowest:.4f} s late")
         assert dropped > 1000
-        assert heard > 0
+        assert heard > sequence * 0.9
         assert slowest < 0.25
         assert len(one.warned) < 10
         two.transport.send_heartbeat(said_by(TWO, sequence=sequence + 1))
