@@ -101,6 +101,8 @@ class Node(NamedTuple):
     """Whether it could be master now; None if it is not told."""
     hears: tuple[Hearing, ...] | None = None
     """Whose heartbeats its corolistener takes in; None if that is not told."""
+    config_sha256: str = ""
+    """Of the file that its corolistener has loaded; empty if that is not told."""
 
 
 class Quorum(NamedTuple):

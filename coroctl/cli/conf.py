@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coroctl.conf.diff import Difference
-    from coroctl.conf.finding import Finding, LocalFacts
+    from coroctl.conf.finding import Finding
 
 HELP = "check and compare corosync.conf files"
 EXIT_OK = 0
@@ -68,9 +68,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _lint(file: str | None, *, as_json: bool) -> int:
     from coroctl.conf.lint import Severity, lint
+    from coroctl.sources.local_facts import local_facts
 
     name = file or DEFAULT_FILE
-    findings = lint(load(name), name, _local_facts() if name == DEFAULT_FILE else None)
+    findings = lint(load(name), name, local_facts() if name == DEFAULT_FILE else None)
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if as_json:
         _print_json({"version": 1, "file": name, "errors": errors, "findings": [_as_dict(found) for found in findings]})
@@ -125,25 +126,3 @@ def _print_json(value: dict[str, object]) -> None:
     import json
 
     print(json.dumps(value, indent=2))
-
-
-def _local_facts() -> LocalFacts | None:
-    """Host name and addresses of this machine; None if they cannot be had."""
-    import json
-    import os
-    import subprocess
-
-    from coroctl.conf.finding import LocalAddress, LocalFacts
-
-    try:
-        asked = subprocess.run(["ip", "-j", "addr"], capture_output=True, timeout=2, check=True)
-        devices = json.loads(asked.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-    addresses = (
-        LocalAddress(device["ifname"], address["local"], address["prefixlen"])
-        for device in devices
-        for address in device.get("addr_info", ())
-        if "local" in address
-    )
-    return LocalFacts(os.uname().nodename, tuple(addresses))

@@ -120,6 +120,7 @@ def _with_role(node: Node, row: Json) -> Node:
         skew_ms=row["skew_ms"],
         eligible=None if row.get("may_be") is None else row["may_be"] == "master",
         hears=_hears(row.get("hears")),
+        config_sha256=(row.get("configuration") or {}).get("digest", ""),
     )
 
 

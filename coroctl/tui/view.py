@@ -57,11 +57,12 @@ class Current:
 
 
 def screen_of(place: str, view: View | None) -> Screen[None]:
-    """The screen of that name: links, alarms."""
+    """The screen of that name: links, alarms, configuration."""
     from coroctl.tui.screens.alarms import Alarms
+    from coroctl.tui.screens.configuration import ConfigurationScreen
     from coroctl.tui.screens.links import Links
 
-    return {"links": Links, "alarms": Alarms}[place](view)
+    return {"links": Links, "alarms": Alarms, "configuration": ConfigurationScreen}[place](view)
 
 
 def screen_of_node(node: NodeId, view: View | None) -> Screen[None]:

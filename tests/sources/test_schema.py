@@ -20,6 +20,7 @@ from coroctl.model import (
     Node,
     NodeId,
     NodeStatus,
+    Pause,
     Qdevice,
     Quorum,
     Role,
@@ -49,6 +50,7 @@ nodes = st.builds(
     current=st.none() | st.booleans(),
     skew_ms=maybe,
     reason=st.text(),
+    config_sha256=st.text(),
     links=st.lists(links, max_size=2).map(tuple),
 )
 quorums = st.builds(Quorum, counts, counts, counts, counts, st.just(("Quorate", "2Node")), st.text(), st.text())
@@ -79,6 +81,7 @@ snapshots = st.builds(
     configuration=st.none() | st.builds(Configuration, st.text(), maybe, maybe, st.text()),
     gaps=st.lists(st.builds(Gap, st.text(), st.text()), max_size=2).map(tuple),
     mastership=st.none() | masterships,
+    pauses=st.none() | st.lists(st.builds(Pause, moments, counts), max_size=2).map(tuple),
 )
 
 

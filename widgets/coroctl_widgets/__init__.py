@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.event_list import Event, EventList, Level
     from coroctl_widgets.lines import Tone
     from coroctl_widgets.link_matrix import LinkMatrix, Matrix, Spot
+    from coroctl_widgets.listing import Listing, Numbered, Span
     from coroctl_widgets.live_table import Cell, Column, LiveTable, Row
     from coroctl_widgets.log_tail import LogTail
     from coroctl_widgets.log_view import LogView
@@ -33,18 +34,21 @@ __all__ = [
     "Gauge",
     "Level",
     "LinkMatrix",
+    "Listing",
     "LiveTable",
     "LogTail",
     "LogView",
     "Matrix",
     "Note",
     "Notes",
+    "Numbered",
     "Paper",
     "QuorumGauge",
     "Remark",
     "Row",
     "Sheet",
     "SheetDialog",
+    "Span",
     "Sparkline",
     "Spot",
     "Title",
@@ -61,6 +65,7 @@ _MODULES = {
     "event_list": ("Event", "EventList", "Level"),
     "lines": ("Tone",),
     "link_matrix": ("LinkMatrix", "Matrix", "Spot"),
+    "listing": ("Listing", "Numbered", "Span"),
     "live_table": ("Cell", "Column", "LiveTable", "Row"),
     "log_tail": ("LogTail",),
     "log_view": ("LogView",),

@@ -35,6 +35,8 @@ class Tone(Enum):
 STRONG: Final = "line--strong"
 HEAD: Final = "line--head"
 CURSOR: Final = "line--cursor"
+NAME: Final = "line--name"
+"""Of a setting in a text: no severity, only easier to find."""
 
 
 class Piece(NamedTuple):
@@ -74,7 +76,7 @@ def changed(old: Line, new: Line) -> tuple[int, int] | None:
 class LineWidget(Widget):
     """A widget of fixed size that paints lines; it never asks for a layout."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(tone.value for tone in Tone), STRONG, HEAD, CURSOR}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(tone.value for tone in Tone), STRONG, HEAD, CURSOR, NAME}
     """What lines may be painted with; text styles add up, so that they mean something without colours, too."""
 
     ALLOW_SELECT = False
@@ -86,6 +88,7 @@ class LineWidget(Widget):
         & > .line--bad { color: $error; text-style: bold; }
         & > .line--dim { text-style: dim; }
         & > .line--strong { text-style: bold; }
+        & > .line--name { color: $secondary; }
         & > .line--head { text-style: underline; }
         & > .line--cursor { text-style: bold; }
         &:focus > .line--cursor { text-style: bold reverse; }

@@ -49,6 +49,7 @@ class Overview(Screen[None]):
         *(Binding(one.key, f"act('{one.name}')", one.label, show=False) for one in ACTIONS),
         Binding("l", "app.open('links')", "Links"),
         Binding("a", "app.open('alarms')", "Alarms"),
+        Binding("c", "app.open('configuration')", "Config"),
         Binding("n", "focus_part('nodes')", "Nodes"),
         Binding("e", "focus_part('events')", "Events"),
         Binding("o", "focus_part('log')", "Log"),
