@@ -113,7 +113,7 @@ def _latency(node: Node, memory: Memory | None) -> Cell:
         return Cell("-", Tone.DIM)
     latency_us, number = min(known)
     course = wires.course(memory.latencies((node.nodeid, number)), COURSE) if memory is not None else ""
-    return Cell(f"{wires.milliseconds(latency_us):>4} ms {course}")
+    return Cell(f"{wires.milliseconds(latency_us):>4} ms {course}", rank=latency_us)
 
 
 def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:

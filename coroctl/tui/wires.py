@@ -134,7 +134,7 @@ def _row(node: Node, link: Link, memory: Memory) -> Row:
         Cell(label(node)),
         Cell(str(link.number)),
         Cell(*state),
-        Cell(latency),
+        Cell(latency, rank=None if latency == "-" else link.latency_us),
         Cell(course(memory.latencies((node.nodeid, link.number)), COURSE)),
         Cell("-" if link.mtu is None else str(link.mtu)),
         Cell("-" if link.ups is None else str(link.ups)),

@@ -138,6 +138,23 @@ async def test_the_cursor_stays_on_its_node(console: Console, feed: ByHand) -> N
         assert table.cursor_key == str(WELL.nodes[1].nodeid)
 
 
+async def test_a_filter_hides_nodes_and_says_so(console: Console, feed: ByHand) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        feed.say(WELL)
+        await pilot.pause()
+        await pilot.press("e", "slash", *WELL.nodes[1].name, "p", "backspace", "enter")  # no action of key p
+        table = console.screen.query_one(LiveTable)
+        assert table.cursor_key == str(WELL.nodes[1].nodeid)
+        await pilot.pause()
+        assert table.size.height == table.needed == 3
+        await pilot.press("escape")
+        await pilot.pause()
+        assert table.size.height == len(WELL.nodes) + 1
+        assert table.cursor_key == str(WELL.nodes[1].nodeid)
+
+
 async def test_keys_reach_every_part(console: Console) -> None:
     async with console.run_test(size=(80, 24)) as pilot:
         for key, part in (("e", EventList), ("o", LogTail), ("n", LiveTable)):

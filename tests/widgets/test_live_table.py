@@ -13,7 +13,8 @@ from textual import events
 
 from coroctl_widgets import live_table
 from coroctl_widgets.lines import Tone
-from coroctl_widgets.live_table import GAP, Cell, Column, LiveTable, Row, lay_out
+from coroctl_widgets.live_table import LiveTable
+from coroctl_widgets.table_columns import GAP, Cell, Column, Row, lay_out
 from coroctl_widgets.text import Align
 from tests.widgets.stage import Stage, Terminal, on_terminal
 
@@ -239,3 +240,89 @@ async def test_a_thousand_rows_are_compared_quickly() -> None:
 
 def _wheel(table: LiveTable) -> events.MouseScrollDown:
     return events.MouseScrollDown(table, 0, 0, 0, 0, 0, shift=False, meta=False, ctrl=False)
+
+
+SERVERS = tuple(
+    Row(name, (Cell(name), Cell(number), Cell(state), Cell("-")))
+    for name, number, state in (("web10", "3", "up"), ("web9", "20", "down"), ("db1", "-", "up"))
+)
+
+
+def keys_of(table: LiveTable) -> list[str]:
+    return [row.key for row in table._rows]
+
+
+async def test_rows_are_sorted_by_column_numbers_as_numbers_unknown_last() -> None:
+    table = LiveTable(COLUMNS, SERVERS, arranged=True)
+    async with Stage(table).run_test(size=(60, 10)) as pilot:
+        await pilot.press("j")
+        seen = []
+        for key in (">", ">", "I", "<", "<"):
+            await pilot.press(key)
+            seen.append(keys_of(table))
+        assert seen == [
+            ["db1", "web9", "web10"],
+            ["web10", "web9", "db1"],
+            ["web9", "web10", "db1"],
+            ["db1", "web9", "web10"],
+            ["web10", "web9", "db1"],
+        ]
+        assert table.cursor_key == "web9"
+
+
+async def test_a_rank_counts_for_more_than_the_text() -> None:
+    given = [Row(str(rank), (Cell("same", rank=rank), *row("x").cells[1:])) for rank in (0.9, 0.12)]
+    table = LiveTable(COLUMNS, given, arranged=True)
+    async with Stage(table).run_test(size=(60, 10)) as pilot:
+        await pilot.press(">")
+        assert keys_of(table) == ["0.12", "0.9"]
+
+
+async def test_the_head_says_how_it_is_sorted() -> None:
+    async def act(pilot: Pilot[object], terminal: Terminal) -> None:
+        await pilot.press(">", ">")
+        assert terminal.lines[0].split()[:2] == ["Name", "Id▲"]
+        await pilot.press("I")
+        assert terminal.lines[0].split()[:2] == ["Name", "Id▼"]
+
+    await on_terminal(LiveTable(COLUMNS, SERVERS, arranged=True), act, (60, 10))
+
+
+async def test_a_filter_says_what_it_hides_and_keys_typed_ahead_do_not_act() -> None:
+    table = LiveTable(COLUMNS, SERVERS, arranged=True)
+
+    async def act(pilot: Pilot[object], terminal: Terminal) -> None:
+        await pilot.press("G", *"/we !j")
+        assert (keys_of(table), table.needed) == (["web10", "web9"], 4)
+        await pilot.press("backspace", *"up", "enter")
+        assert keys_of(table) == ["web9"]
+        assert terminal.lines[-1] == "  ONLY 'we !up': 1 of 3 rows; Esc shows all"
+        await pilot.press("escape")
+        assert len(keys_of(table)) == 3
+
+    await on_terminal(table, act, (60, 10))
+
+
+async def test_a_row_that_comes_is_filtered_and_sorted_too() -> None:
+    table = LiveTable(COLUMNS, SERVERS, arranged=True)
+    async with Stage(table).run_test(size=(60, 10)) as pilot:
+        await pilot.press(*"/web", "enter", ">")
+        table.set_rows((*SERVERS, *rows("aweb", "other")))
+        assert keys_of(table) == ["aweb", "web9", "web10"]
+
+
+async def test_what_the_owner_does_not_allow_is_not_bound() -> None:
+    table = LiveTable(COLUMNS, SERVERS)
+    async with Stage(table).run_test(size=(60, 10)) as pilot:
+        await pilot.press("/", ">", "j")
+        assert keys_of(table) == ["web10", "web9", "db1"]
+        assert {"slash", "I"}.isdisjoint(pilot.app.screen.active_bindings)
+
+
+async def test_nothing_matches() -> None:
+    async def act(pilot: Pilot[object], terminal: Terminal) -> None:
+        await pilot.press(*"/nobody")
+        assert terminal.lines[1] == "  no row has this"
+        await pilot.press("escape")
+
+    await on_terminal(LiveTable(COLUMNS, SERVERS, arranged=True), act, (60, 10))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.lines import Tone
     from coroctl_widgets.link_matrix import LinkMatrix, Matrix, Spot
     from coroctl_widgets.listing import Listing, Numbered, Span
-    from coroctl_widgets.live_table import Cell, Column, LiveTable, Row
+    from coroctl_widgets.live_table import LiveTable
     from coroctl_widgets.log_tail import LogTail
     from coroctl_widgets.log_view import LogView
     from coroctl_widgets.notes import Note, Notes
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from coroctl_widgets.quorum_gauge import Gauge, QuorumGauge
     from coroctl_widgets.sheet_dialog import Entry, Sheet, SheetDialog
     from coroctl_widgets.sparkline import Course, Sparkline, spark
+    from coroctl_widgets.table_columns import Cell, Column, Row
     from coroctl_widgets.text import Align, crop, fit, neutral
     from coroctl_widgets.title_bar import Title, TitleBar
 
@@ -66,7 +67,7 @@ _MODULES = {
     "lines": ("Tone",),
     "link_matrix": ("LinkMatrix", "Matrix", "Spot"),
     "listing": ("Listing", "Numbered", "Span"),
-    "live_table": ("Cell", "Column", "LiveTable", "Row"),
+    "live_table": ("LiveTable",),
     "log_tail": ("LogTail",),
     "log_view": ("LogView",),
     "notes": ("Note", "Notes"),
@@ -74,6 +75,7 @@ _MODULES = {
     "quorum_gauge": ("Gauge", "QuorumGauge"),
     "sheet_dialog": ("Entry", "Sheet", "SheetDialog"),
     "sparkline": ("Course", "Sparkline", "spark"),
+    "table_columns": ("Cell", "Column", "Row"),
     "text": ("Align", "crop", "fit", "neutral"),
     "title_bar": ("Title", "TitleBar"),
 }

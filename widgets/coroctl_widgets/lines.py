@@ -91,7 +91,7 @@ class LineWidget(Widget):
         & > .line--name { color: $secondary; }
         & > .line--head { text-style: underline; }
         & > .line--cursor { text-style: bold; }
-        &:focus > .line--cursor { text-style: bold reverse; }
+        &:focus > .line--cursor { color: $foreground; text-style: bold reverse; }
     }
     """
 

@@ -1,17 +1,21 @@
 """A table that is set as a whole, again and again, and sends only the cells that changed.
 
 The cursor belongs to a row's key, not to its place. Columns fit the width or are left out; nothing scrolls sideways.
+Where the owner allows it, rows are sorted by a column and filtered by words; what is hidden is said.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from textual.actions import SkipAction
 from textual.binding import Binding
 from textual.message import Message
 
-from coroctl_widgets.lines import CURSOR, HEAD, LineWidget, Piece, Tone
+from coroctl_widgets.lines import CURSOR, HEAD, STRONG, LineWidget, Piece, Tone
+from coroctl_widgets.log_prompt import Editor
+from coroctl_widgets.table_columns import GAP, Cell, Column, Row, lay_out
+from coroctl_widgets.table_order import Order, chosen, ordered
 from coroctl_widgets.text import Align, cells, fit
 
 if TYPE_CHECKING:
@@ -21,83 +25,12 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from coroctl_widgets.lines import Line
+    from coroctl_widgets.table_columns import Place
 
 GUTTER: Final = 2
 """Left of the first column: the cursor's glyph."""
-GAP: Final = 2
 WHEEL: Final = 3
-
-
-class Column(NamedTuple):
-    """A column. `width`: at least, while there is room. `grow`: its share of what is left over.
-
-    `drop`: where there is too little room, columns go in this order, the largest first; 0 stays.
-    """
-
-    key: str
-    label: str
-    width: int
-    align: Align = Align.LEFT
-    grow: int = 0
-    drop: int = 0
-
-
-class Cell(NamedTuple):
-    """Untrusted text and what it means; the owner puts a word or a glyph into the text for that, too."""
-
-    text: str
-    tone: Tone = Tone.NORMAL
-
-
-class Row(NamedTuple):
-    """One cell for each column; the key is the row's identity."""
-
-    key: str
-    cells: tuple[Cell, ...]
-
-
-class Place(NamedTuple):
-    """A column that is shown, and how wide."""
-
-    column: int
-    width: int
-
-
-@lru_cache(maxsize=64)
-def lay_out(columns: tuple[Column, ...], width: int) -> tuple[Place, ...]:
-    """The columns that fit into a width, with theirs."""
-    kept = list(range(len(columns)))
-    while _needed([columns[i].width for i in kept]) > width:
-        droppable = [i for i in kept if columns[i].drop]
-        if not droppable:
-            break
-        kept.remove(max(droppable, key=lambda i: (columns[i].drop, i)))
-    widths = _grown([columns[i] for i in kept], width - _needed([columns[i].width for i in kept]))
-    return tuple(Place(i, narrow) for i, narrow in zip(kept, _narrowed(widths, width), strict=True) if narrow)
-
-
-def _needed(widths: Sequence[int]) -> int:
-    return sum(widths) + GAP * max(0, len(widths) - 1)
-
-
-def _grown(columns: Sequence[Column], extra: int) -> list[int]:
-    """What is left over, shared; the rounding goes to the last that grows."""
-    widths = [column.width for column in columns]
-    shares = sum(column.grow for column in columns)
-    if extra > 0 and shares:
-        for i, column in enumerate(columns):
-            widths[i] += extra * column.grow // shares
-        last = max(i for i, column in enumerate(columns) if column.grow)
-        widths[last] += extra - (sum(widths) - sum(column.width for column in columns))
-    return widths
-
-
-def _narrowed(widths: list[int], width: int) -> list[int]:
-    """The widest gives first; when nothing helps, the last columns go."""
-    while _needed(widths) > width and max(widths, default=0) > 1:
-        widths[widths.index(max(widths))] -= 1
-    room = max(0, (width + GAP) // (1 + GAP))
-    return [narrow if i < room else 0 for i, narrow in enumerate(widths)]
+UP, DOWN = "▲", "▼"
 
 
 class LiveTable(LineWidget, can_focus=True):
@@ -111,6 +44,11 @@ class LiveTable(LineWidget, can_focus=True):
         Binding("home,g", "first", "First", show=False),
         Binding("end,G", "last", "Last", show=False),
         Binding("enter", "select", "Open", show=False),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("greater_than_sign", "sort(1)", "Sort by the next column", show=False, key_display=">"),
+        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
+        Binding("I", "invert", "Sort the other way", show=False),
+        Binding("escape", "all_rows", "All rows", show=False),
     ]
 
     DEFAULT_CSS = """
@@ -141,19 +79,37 @@ class LiveTable(LineWidget, can_focus=True):
         def control(self) -> LiveTable:
             return self.table
 
+    class Filtered(Message):
+        """Other rows are shown, and another line may be needed."""
+
+        def __init__(self, table: LiveTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> LiveTable:
+            return self.table
+
     def __init__(
         self,
         columns: Iterable[Column],
         rows: Iterable[Row] = (),
         *,
         empty: str = "nothing to show",
+        arranged: bool = False,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name for it
         classes: str | None = None,
     ) -> None:
+        """`arranged`: its user may sort and filter it."""
         super().__init__(name=name, id=id, classes=classes)
         self._columns = tuple(columns)
+        self._given: tuple[Row, ...] = ()
         self._rows: tuple[Row, ...] = ()
+        self._arranged = arranged
+        self._order: Order | None = None
+        self._filter = ""
+        self._editor: Editor | None = None
         self._empty = empty
         self._cursor = 0
         self._top = 0
@@ -165,6 +121,11 @@ class LiveTable(LineWidget, can_focus=True):
         return self._rows[self._cursor].key if self._rows else None
 
     @property
+    def needed(self) -> int:
+        """Lines that show all of it, head and filter included."""
+        return max(len(self._rows), 1) + 1 + bool(self._filter or self._editor)
+
+    @property
     def hidden_columns(self) -> tuple[str, ...]:
         """The keys of the columns for which there is no room."""
         shown = {place.column for place in self._places()}
@@ -172,11 +133,16 @@ class LiveTable(LineWidget, can_focus=True):
 
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Show these rows instead. ValueError: keys that are not unique, or not one cell for each column."""
-        rows = tuple(rows)
-        places = _places_of_keys(rows, len(self._columns))
+        self._given = tuple(rows)
+        _check(self._given, len(self._columns))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Filter and sort; the cursor stays on its row, or on what came to its place."""
         before, seen = self.cursor_key, self._cursor_is_seen()
-        self._rows = rows
-        self._cursor = places.get(before or "", min(self._cursor, max(0, len(rows) - 1)))
+        self._rows = ordered(chosen(self._given, self._filter), self._order)
+        found = next((i for i, row in enumerate(self._rows) if row.key == before), None)
+        self._cursor = min(self._cursor, max(0, len(self._rows) - 1)) if found is None else found
         self._show_from(self._top, keep_cursor=seen)
         self._changed(before)
 
@@ -224,10 +190,11 @@ class LiveTable(LineWidget, can_focus=True):
     def line(self, y: int) -> Line:
         if y == 0:
             return self._header()
-        if not self._rows:
-            return (Piece(fit(f"  {self._empty}", self.size.width), (Tone.DIM.value,)),) if y == 1 else ()
-        if y > self._body:
+        if y > self._body and y == self.size.height - 1:
             return self._footer()
+        if not self._rows:
+            empty = "no row has this" if self._given else self._empty
+            return (Piece(fit(f"  {empty}", self.size.width), (Tone.DIM.value,)),) if y == 1 else ()
         index = self._top + y - 1
         return self._row(index) if index < len(self._rows) else ()
 
@@ -235,18 +202,37 @@ class LiveTable(LineWidget, can_focus=True):
     def _body(self) -> int:
         """How many lines show rows."""
         lines = self.size.height - 1
-        return lines if lines >= len(self._rows) or lines <= 1 else lines - 1
+        whole = lines >= len(self._rows) and not (self._filter or self._editor)
+        return lines if whole or lines <= 1 else lines - 1
 
     def _places(self) -> tuple[Place, ...]:
         return lay_out(self._columns, self.size.width - GUTTER)
 
     def _header(self) -> Line:
-        labels = (fit(self._columns[i].label, width, self._columns[i].align) for i, width in self._places())
+        labels = (self._label(i, width) for i, width in self._places())
         return (Piece(fit("  " + (" " * GAP).join(labels), self.size.width), (HEAD,)),)
 
+    def _label(self, column: int, width: int) -> str:
+        """The sorted column's has an arrow, whatever it costs the word."""
+        label, align = self._columns[column].label, self._columns[column].align
+        if self._order is None or self._order.column != column:
+            return fit(label, width, align)
+        return fit(label[: max(0, width - 1)] + (UP if self._order.up else DOWN), width, align)
+
     def _footer(self) -> Line:
+        width = self.size.width
         last = min(self._top + self._body, len(self._rows))
-        return (Piece(fit(f"  {self._top + 1}-{last} of {len(self._rows)}", self.size.width), (Tone.DIM.value,)),)
+        seen = f"{self._top + 1}-{last} of {len(self._rows)}" if self._rows else ""
+        if self._editor is not None:
+            at, text = self._editor.at, f"{self._editor.text} "
+            pieces = (Piece("  /", (STRONG,)), Piece(text[:at]), Piece(text[at], (CURSOR, STRONG)))
+            hint = "" if self._editor.text else " words that a row has, !word for those without"
+            return (*pieces, Piece(fit(text[at + 1 :] + hint, max(0, width - 4 - at)), (Tone.DIM.value,)))
+        if self._filter:
+            count = f"{len(self._rows)} of {len(self._given)} rows"
+            text = f"  ONLY {self._filter!r}: {count}; Esc shows all"
+            return (Piece(fit(text, width), (Tone.WARN.value,)),)
+        return (Piece(fit(f"  {seen}", width), (Tone.DIM.value,)),)
 
     def _row(self, index: int) -> Line:
         row = self._rows[index]
@@ -297,14 +283,76 @@ class LiveTable(LineWidget, can_focus=True):
         if self.cursor_key is not None:
             self.post_message(self.RowSelected(self, self.cursor_key))
 
+    # Sorting and filtering.
 
-def _places_of_keys(rows: Sequence[Row], columns: int) -> dict[str, int]:
-    places = {row.key: i for i, row in enumerate(rows)}
-    if len(places) != len(rows):
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """What the owner does not allow is not bound."""
+        return self._arranged if action in {"filter", "sort", "invert", "all_rows"} else True
+
+    def on_key(self, event: events.Key) -> None:
+        """While a filter is typed every key is its own, also those that were typed ahead."""
+        if self._editor is None and not self._begins_filter(event.key):
+            return
+        event.stop()
+        event.prevent_default()
+        if self._editor is None:
+            self.action_filter()
+        elif event.key in ("up", "down"):
+            self.action_move(1 if event.key == "down" else -1)
+        elif event.key in ("enter", "escape"):
+            self._end_filter(keep=event.key == "enter")
+        else:
+            self._editor.press(event.key, event.character)
+            self._set_filter(self._editor.text)
+
+    def _begins_filter(self, key: str) -> bool:
+        """The binding would come too late: what is typed after it must not act."""
+        bound = self.screen.active_bindings.get(key) if self._arranged else None
+        return bound is not None and bound.node is self and bound.binding.action == "filter"
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._editor is not None:
+            event.stop()
+            self._editor.insert(event.text)
+            self._set_filter(self._editor.text)
+
+    def _end_filter(self, *, keep: bool) -> None:
+        self._editor = None
+        self._set_filter(self._filter if keep else "")
+
+    def _set_filter(self, text: str) -> None:
+        self._filter = text.strip()
+        self._arrange()
+        self.post_message(self.Filtered(self))
+
+    def action_filter(self) -> None:
+        self._editor = Editor(self._filter)
+        self._set_filter(self._filter)
+
+    def action_all_rows(self) -> None:
+        if not self._filter:
+            raise SkipAction  # the key is the screen's
+        self._end_filter(keep=False)
+
+    def action_sort(self, by: int) -> None:
+        """By the next column that is seen; after the last one, as the owner gave them."""
+        ways = [None, *(place.column for place in self._places())]
+        now = self._order.column if self._order else None
+        column = ways[((ways.index(now) if now in ways else 0) + by) % len(ways)]
+        self._order = None if column is None else Order(column)
+        self._arrange()
+
+    def action_invert(self) -> None:
+        if self._order is not None:
+            self._order = self._order._replace(up=not self._order.up)
+            self._arrange()
+
+
+def _check(rows: Sequence[Row], columns: int) -> None:
+    if len({row.key for row in rows}) != len(rows):
         raise ValueError("two rows have the same key")
     if wrong := next((row.key for row in rows if len(row.cells) != columns), None):
         raise ValueError(f"row {wrong} has not one cell for each of {columns} columns")
-    return places
 
 
 def demo() -> Iterable[LiveTable]:
@@ -328,7 +376,7 @@ def demo() -> Iterable[LiveTable]:
         role = "master" if i == 0 else "slave"
         rest = (Cell(*state), Cell(role if state[1] is Tone.GOOD else "-"), Cell(str(100 - i)), Cell("up up"))
         rows.append(Row(f"n{i}", (*plain, *rest)))
-    yield LiveTable(columns, rows)
+    yield LiveTable(columns, rows, arranged=True)
 
 
 if __name__ == "__main__":

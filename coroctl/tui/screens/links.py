@@ -45,7 +45,7 @@ class Links(Screen[None]):
         self._matrix = LinkMatrix(corner="hears", empty="asking corosync ...", id="matrix")
         self._findings = Notes(id="findings")
         self._legend = Notes(id="legend")
-        self._links = LiveTable(wires.COLUMNS, empty="asking corosync ...", id="links")
+        self._links = LiveTable(wires.COLUMNS, empty="asking corosync ...", arranged=True, id="links")
 
     def compose(self) -> ComposeResult:
         yield self._title

@@ -50,8 +50,9 @@ class Overview(Screen[None]):
         Binding("l", "app.open('links')", "Links"),
         Binding("a", "app.open('alarms')", "Alarms"),
         Binding("c", "app.open('configuration')", "Config"),
-        Binding("n", "focus_part('nodes')", "Nodes"),
-        Binding("e", "focus_part('events')", "Events"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("n", "focus_part('nodes')", "Nodes", show=False),
+        Binding("e", "focus_part('events')", "Events", show=False),
         Binding("o", "focus_part('log')", "Log"),
         Binding("O", "app.open_log", "Whole log", show=False),
     ]
@@ -79,7 +80,7 @@ class Overview(Screen[None]):
         # Kept, not looked up: a last update may come when the screen is being taken down.
         self._title = TitleBar(presenters.title(None, None), id="title")
         self._gauge = QuorumGauge(presenters.gauge(None), id="gauge")
-        self._nodes_table = LiveTable(presenters.columns(None), empty="asking corosync ...", id="nodes")
+        self._nodes_table = LiveTable(presenters.columns(None), empty="asking corosync ...", arranged=True, id="nodes")
         self._notes = Notes(id="notes")
         self._events = EventList(id="events")
         self._tail = LogTail(log, id="log")
@@ -132,11 +133,16 @@ class Overview(Screen[None]):
         table.set_columns(presenters.columns(snapshot))
         table.set_empty(presenters.nothing(snapshot))
         table.set_rows(presenters.rows(snapshot, view.memory))
-        table.styles.height = max(len(snapshot.nodes), 1) + 1  # a layout only when it differs
+        self.fit_table()
         self._show_notes(snapshot)
         if self._unseen:
             self._events.append(self._unseen)
             self._unseen.clear()
+
+    @on(LiveTable.Filtered, "#nodes")
+    def fit_table(self) -> None:
+        """As high as it needs to be; a layout only when that differs."""
+        self._nodes_table.styles.height = self._nodes_table.needed
 
     @on(LiveTable.RowHighlighted, "#nodes")
     def show_reason(self) -> None:
@@ -191,6 +197,11 @@ class Overview(Screen[None]):
 
     def _known(self) -> tuple[Node, ...]:
         return self._snapshot.nodes if self._snapshot is not None else ()
+
+    def action_filter(self) -> None:
+        """From wherever the focus is; at once, so that what is typed ahead goes into the filter."""
+        self.set_focus(self._nodes_table)
+        self._nodes_table.action_filter()
 
     def action_focus_part(self, part: str) -> None:
         self.query_one(f"#{part}").focus()
