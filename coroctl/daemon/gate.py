@@ -21,9 +21,11 @@ import asyncio
 import ipaddress
 import re
 import socket
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from coroctl.daemon.net_elements import Change, Elements, Family, Verb
 from coroctl.daemon.net_events import NETLINK_NETFILTER, Message, NetlinkEvents
 from coroctl.daemon.net_nft import GateError, Nft
 from coroctl.daemon.net_thread import NFTABLES
@@ -64,14 +66,9 @@ class Gate:
             raise GateError(f"{address!r} is not an IPv4 address") from None
         self.device = device
         self._nft = Nft()
+        self._elements = Elements()
         self._installed: dict[str, str] = {}
         """What the kernel lists of each table, as it was right after `install`."""
-        self._expires = "".join(
-            f"add element {family} {TABLE} lease {{ {self.address} }}\n"
-            f"delete element {family} {TABLE} lease {{ {self.address} }}\n"
-            f"add element {family} {TABLE} lease {{ {self.address} timeout %(ms)dms }}\n"
-            for family in FAMILIES
-        )
 
     def install(self) -> None:
         """Put the rules in place, whatever was there, in one transaction: there is no moment without them.
@@ -92,7 +89,7 @@ class Gate:
 
     def ticket(self, number: int) -> bool:
         """L6a: add the ticket, for 100 ms. False: the kernel did not take it."""
-        return not self._nft.run(f"create element inet {TABLE} ticket {{ {number % 2**32} }}\n")
+        return self._elements.change(_ticket(Verb.CREATE, number))
 
     def commit(self, number: int, remaining_us: int) -> bool:
         """L6c: spend the ticket and let the address speak for so long, rounded down to milliseconds; or do nothing.
@@ -102,8 +99,14 @@ class Gate:
         milliseconds = remaining_us // 1000
         if milliseconds < SHORTEST_MS:
             return False
-        spend = f"delete element inet {TABLE} ticket {{ {number % 2**32} }}\n"
-        return not self._nft.run(spend + self._expires % {"ms": milliseconds})
+        key = socket.inet_aton(self.address)
+        # Whatever timeout it has is replaced: deleted (what is not there cannot be, so add it first), and added anew.
+        again = (
+            Change(verb, family, TABLE, "lease", key, timeout)
+            for family in Family
+            for verb, timeout in ((Verb.ADD, 0), (Verb.DELETE, 0), (Verb.ADD, milliseconds))
+        )
+        return self._elements.change(_ticket(Verb.DELETE, number), *again)
 
     def disarm(self) -> bool:
         """Close the gate and void all tickets. True: the kernel has confirmed that it is there and closed."""
@@ -214,6 +217,10 @@ _NFTABLES = 10 << 8
 _TAKES_AWAY = frozenset(_NFTABLES | message for message in (0, 2, 3, 5, 6, 8, 11))
 """NEWTABLE (it may say "dormant"), DELTABLE, NEWCHAIN (another policy), DELCHAIN, NEWRULE, DELRULE, DELSET."""
 _OURS = TABLE.encode() + b"\0"
+
+
+def _ticket(verb: Verb, number: int) -> Change:
+    return Change(verb, Family.INET, TABLE, "ticket", struct.pack("=I", number % 2**32))
 
 
 def _set(family: str, name: str, kind: str) -> str:
