@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.daemon import Daemon
@@ -26,5 +27,8 @@ def run(paths: Paths) -> None:
 
 
 async def _run(ready: Ready, paths: Paths) -> None:
+    # What is there now stays: a collection need not look through it again and again.
+    gc.collect()
+    gc.freeze()
     journal = await Journal.opened(paths.events, paths.log, ready.name, echo())
     await Daemon(ready, paths, journal).run()
