@@ -25,13 +25,13 @@ IDLE_S = 30
 SHORT = Wanted(lease_ms=500, heartbeat_ms=100)
 
 IDLE_PROBE = """
-import os, sys, time
+import os, sys, threading
 pid, seconds = int(sys.argv[1]), float(sys.argv[2])
 def ticks():
     fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 before = ticks()
-time.sleep(seconds)
+threading.Event().wait(seconds)
 used = (ticks() - before) / os.sysconf("SC_CLK_TCK")
 rollup = open(f"/proc/{pid}/smaps_rollup").read().splitlines()
 pss = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SKEW_MS: Final = 1000
 """Wall clocks further apart than this make logs hard to compare."""
 
-TODO: Final = {
+ADVICE: Final = {
     "a later life of this node is known": "two machines may have one nodeid, or an old disk was restored: see the log",
     "two machines have one nodeid": "stop one of the two, and give it another nodeid",
     "the state file is lost": "it votes again once it has heard enough others; look at its disk (/var/lib)",
@@ -75,7 +75,7 @@ def mastership(snapshot: Snapshot) -> Iterator[Alarm]:
 
 def _own_words(snapshot: Snapshot, told: Mastership) -> Iterator[Alarm]:
     for text in told.alarms:
-        todo = next((todo for start, todo in TODO.items() if text.startswith(start)), _LOOK)
+        todo = next((todo for start, todo in ADVICE.items() if text.startswith(start)), _LOOK)
         yield Alarm(Severity.CRITICAL, Kind.LISTENER, text, todo, snapshot.local)
     for text in told.warnings:
         known = (found for start, found in _WARNINGS.items() if text.startswith(start))

@@ -6,7 +6,7 @@ import pytest
 
 from coroctl.alarms import Kind, Severity, alarms
 from coroctl.alarms.links import FLAPS
-from coroctl.alarms.listener import TODO
+from coroctl.alarms.listener import ADVICE
 from coroctl.alarms.memory import FLAP_S, Memory
 from coroctl.decision.actions import Alarm as DaemonAlarm
 from coroctl.model import Availability, Configuration, Gap, NodeId, NodeStatus, Pause, Qdevice, Role, Snapshot
@@ -236,4 +236,4 @@ def test_what_the_daemon_has_found() -> None:
 
 @pytest.mark.parametrize("alarm", list(DaemonAlarm))
 def test_every_alarm_of_the_daemon_has_a_remedy(alarm: DaemonAlarm) -> None:
-    assert sum(alarm.value.startswith(start) for start in TODO) == 1
+    assert sum(alarm.value.startswith(start) for start in ADVICE) == 1

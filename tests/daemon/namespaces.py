@@ -50,6 +50,7 @@ def ip(command: str) -> str:
 
 def unshare_network() -> None:
     """From here on this process is alone in a new network namespace; it must not have threads yet."""
+    # os.unshare comes with Python 3.12.
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "unshare")
 
