@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "a real three-node cluster on this machine, watched live",
     "events": "what corolistener noted on this node",
     "fetch": "before corosync starts: take the cluster's current corosync.conf from the other nodes",
+    "fence": "ask the fence agents whether nodes are on; nothing is switched",
     "keygen": "make the key that the nodes' corolisteners share, or show its fingerprint",
     "lab": "real corosync clusters on this machine, to try things on and to break",
     "init": "make a corosync cluster one that corolistener serves: its section in corosync.conf",
