@@ -25,9 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     text = "ask each node's agent whether the node is on; nothing is switched"
     test = verbs.add_parser("test", help=text, description=text)
-    test.add_argument(
-        "nodes", metavar="NODE", nargs="*", help="name, else nodeid; none: all that have an agent"
-    )
+    test.add_argument("nodes", metavar="NODE", nargs="*", help="name, else nodeid; none: all with an agent")
     test.add_argument("--conf", metavar="PATH", default=DEFAULT_FILE, help=f"default: {DEFAULT_FILE}")
     test.epilog = "exit codes: 0 every agent has answered on or off, 1 one has not, or there is none. It takes root."
 
