@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.daemon import net_route
 from coroctl.daemon.clock import now_us
-from coroctl.daemon.net_events import NETLINK_ROUTE, Message, NetlinkEvents
+from coroctl.daemon.net_events import NETLINK_ROUTE, Look, Message, NetlinkEvents
 from coroctl.daemon.net_route import Held, Link
 from coroctl.daemon.net_thread import ROUTES
 from coroctl.errors import CoroctlError
@@ -156,33 +156,28 @@ class AddressWatch:
         self._tell_carrier = carrier
         self._device_back = device_back
         groups = (net_route.RTNLGRP_LINK, net_route.RTNLGRP_IPV4_IFADDR)
-        self._events = NetlinkEvents(NETLINK_ROUTE, groups, self._heard, self._look_soon)
+        self._look = Look(self._see)
+        self._events = NetlinkEvents(NETLINK_ROUTE, groups, self._heard, self._look.soon)
         self._name = address.device.encode() + b"\0"
         self._bytes = socket.inet_aton(address.address)
-        self._looking: asyncio.Task[None] | None = None
-        self._again = False
         self._link: Link | None = None
 
     async def start(self) -> None:
         """Subscribe, then look how things are. OSError: no netlink."""
         self._events.start()
-        self._look_soon()
-        if self._looking is not None:
-            await self._looking
+        await self._look.soon()
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """No more calls."""
         self._events.stop()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        self._look.stop()
 
     def _heard(self, found: list[Message]) -> None:
         if any(self._concerns(one) for one in found):
-            self._look_soon()
+            self._look.soon()
 
     def _concerns(self, message: Message) -> bool:
-        """Events only say when to look: they may be late, or lost, and devices change their names."""
+        """Devices change their names, so both the name and the number count."""
         if message.kind == net_route.RTM_DELADDR:
             return self._bytes in message.body
         if message.kind not in {net_route.RTM_NEWLINK, net_route.RTM_DELLINK}:
@@ -190,18 +185,11 @@ class AddressWatch:
         known = self._link.device if self._link else 0
         return self._name in message.body or net_route.link_of(message.body).device == known
 
-    def _look_soon(self) -> None:
-        self._again = True
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-
-    async def _look(self) -> None:
-        while self._again:
-            self._again = False
-            self._take(await ROUTES(net_route.link, self._address.device))
-            # Judged after the answer: we may have removed it ourselves while the question was on its way.
-            if not await self._address.present() and self._address.wanted and not self._address.expired:
-                self._address_gone()
+    async def _see(self) -> None:
+        self._take(await ROUTES(net_route.link, self._address.device))
+        # Judged after the answer: we may have removed it ourselves while the question was on its way.
+        if not await self._address.present() and self._address.wanted and not self._address.expired:
+            self._address_gone()
 
     def _take(self, link: Link) -> None:
         former, self._link = self._link, link

@@ -17,7 +17,6 @@ device; the other two tables do not depend on it.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
 import socket
@@ -26,7 +25,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.net_elements import Change, Elements, Family, Verb
-from coroctl.daemon.net_events import NETLINK_NETFILTER, Message, NetlinkEvents
+from coroctl.daemon.net_events import NETLINK_NETFILTER, Look, Message, NetlinkEvents
 from coroctl.daemon.net_nft import GateError, Nft
 from coroctl.daemon.net_thread import NFTABLES
 
@@ -173,9 +172,8 @@ class GateWatch:
     def __init__(self, gate: Gate, gone: Callable[[], None]) -> None:
         self._gate = gate
         self._gone = gone
-        self._events = NetlinkEvents(NETLINK_NETFILTER, (_NFNLGRP_NFTABLES,), self._heard, self._look_soon)
-        self._looking: asyncio.Task[None] | None = None
-        self._again = False
+        self._look = Look(self._see)
+        self._events = NetlinkEvents(NETLINK_NETFILTER, (_NFNLGRP_NFTABLES,), self._heard, self._look.soon)
 
     def start(self) -> None:
         """Watch from now on. OSError: the kernel has no nftables events."""
@@ -184,23 +182,15 @@ class GateWatch:
     def stop(self) -> None:
         """Watch no more; a look that is under way tells nobody."""
         self._events.stop()
-        if self._looking is not None:
-            self._looking.cancel()
+        self._look.stop()
 
     def _heard(self, found: list[Message]) -> None:
         if any(one.kind in _TAKES_AWAY and _OURS in one.body for one in found):
-            self._look_soon()
+            self._look.soon()
 
-    def _look_soon(self) -> None:
-        self._again = True
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-
-    async def _look(self) -> None:
-        while self._again:
-            self._again = False
-            if await NFTABLES(self._put_back):
-                self._gone()
+    async def _see(self) -> None:
+        if await NFTABLES(self._put_back):
+            self._gone()
 
     def _put_back(self) -> bool:
         if self._gate.present():

@@ -132,5 +132,5 @@ async def stop(kit: Kit) -> None:
         kit.post.conflict.stop()
         if kit.post.gate_watch is not None:
             kit.post.gate_watch.stop()
-        await kit.post.watch.stop()
+        kit.post.watch.stop()
         await kit.post.uplink.stop()

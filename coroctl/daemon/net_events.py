@@ -10,10 +10,10 @@ import asyncio
 import errno
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 NETLINK_ROUTE = socket.NETLINK_ROUTE
 NETLINK_NETFILTER = 12
@@ -53,7 +53,7 @@ class NetlinkEvents:
         protocol: int,
         groups: tuple[int, ...],
         heard: Callable[[list[Message]], None],
-        lost: Callable[[], None],
+        lost: Callable[[], object],
     ) -> None:
         self._protocol = protocol
         self._groups = groups
@@ -105,3 +105,29 @@ class NetlinkEvents:
             self._heard(found)
         if dropped:
             self._lost()
+
+
+class Look:
+    """Events only say when to look. One look at a time, and another one after it if something was heard meanwhile."""
+
+    def __init__(self, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._look = look
+        self._looking: asyncio.Task[None] | None = None
+        self._again = False
+
+    def soon(self) -> asyncio.Task[None]:
+        """Look; the task ends when nothing is left to look at."""
+        self._again = True
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._work())
+        return self._looking
+
+    def stop(self) -> None:
+        """A look that is under way tells nobody."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _work(self) -> None:
+        while self._again:
+            self._again = False
+            await self._look()

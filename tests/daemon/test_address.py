@@ -67,7 +67,7 @@ async def test_the_kernel_takes_it_away_when_its_time_is_over() -> None:
         assert not gone, "that was nobody's doing"
         await address.refresh(60_000_000)
         assert await address.present(), "the lease was renewed late: the kernel creates it again"
-        await watch.stop()
+        watch.stop()
 
 
 @in_namespace
