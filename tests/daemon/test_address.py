@@ -194,7 +194,7 @@ async def test_an_address_that_somebody_removes_is_missed_and_ours_is_not() -> N
     ip(f"ip address flush dev {DEVICE}")
     assert await told.next() == "gone"
     assert told.queue.empty()
-    await told.watch.stop()
+    told.watch.stop()
 
 
 @in_namespace
@@ -220,7 +220,7 @@ async def test_carrier_is_told_at_start_and_on_every_change() -> None:
     ip(f"ip link set {FAR} up")
     assert await told.next() == "carrier True"
     assert told.queue.empty()
-    await told.watch.stop()
+    told.watch.stop()
 
 
 @in_namespace
@@ -238,7 +238,7 @@ async def test_a_device_that_takes_the_name_is_another_device() -> None:
     ip("ip link add swap type veth peer name swapped")
     ip(f"ip link set swap name {DEVICE}")
     assert await told.next() == "back"
-    await told.watch.stop()
+    told.watch.stop()
 
 
 @in_namespace

@@ -109,7 +109,7 @@ async def test_the_watch_on_the_device_feeds_it() -> None:
     assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=False)
     ip(f"ip link set {FAR} up")
     assert await asyncio.wait_for(told.get(), 10) == events.Uplink(carrier=True)
-    await watch.stop()
+    watch.stop()
     await uplink.stop()
 
 
