@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _simulated() -> int:
+    from coroctl.cli import preferences
+    from coroctl.cli.console import profile
     from coroctl.cli.listing import lines
     from coroctl.sources.logs import LogFollower, choose_log
     from coroctl.sources.simulated import Simulated, still
@@ -53,7 +55,8 @@ def _simulated() -> int:
         print("\n".join(lines(still())))
         return 0
     notice = "a simulated cluster, run by the daemons' own decision code; the log below is this machine's"
-    console = Console(Simulated(), LogFollower(choose_log()), [notice])
+    told = profile(preferences.load(preferences.path()))
+    console = Console(Simulated(), LogFollower(choose_log()), [notice], profile=told)
     console.run()
     return console.return_code or 0
 

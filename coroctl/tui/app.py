@@ -14,13 +14,16 @@ from textual.screen import ModalScreen
 
 from coroctl.sources.logs import known_logs
 from coroctl.tui import terminal
+from coroctl.tui.bell import Bell
 from coroctl.tui.messages import Logged, Opened, Updated, Wanted
 from coroctl.tui.palette import NodeActions
+from coroctl.tui.profile import Profile, theme
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.log import LogScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.overview import Overview, local_time
 from coroctl.tui.view import Current, Shows, screen_of, screen_of_node
+from coroctl_widgets import Badge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0
 """How often the age of the data and a silent source are looked at."""
+PLAIN = Profile()
 LOG_S = 0.25
 """How often the log is read, on a thread of its own."""
 
@@ -47,10 +51,10 @@ class Console(App[None]):
     ENABLE_COMMAND_PALETTE = False  # no key of its own, and no commands of Textual's
     COMMANDS = {NodeActions}  # noqa: RUF012 - as App has it
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Quit"),
+        Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-        Binding("question_mark", "help", "Help"),
-        Binding("ctrl+p", "command_palette", "Palette", show=False),
+        Binding("question_mark", "help", "Help", id="help"),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, id="palette"),
     ]
 
     def __init__(
@@ -60,22 +64,29 @@ class Console(App[None]):
         notices: Iterable[str] = (),
         wall_clock: Callable[[], str] = local_time,
         operator: Operator | None = None,
+        profile: Profile = PLAIN,
     ) -> None:
         """Without an `operator` nothing can be changed, and nothing that would is offered."""
         super().__init__(ansi_color=True)
+        self._profile = profile
+        self._bell = Bell()
+        self.badge = Badge(profile.name, profile.colour)
         self._operator = operator
         self.use_command_palette = operator is not None
         self.animation_level = "none"
         self._feed = feed
         self._follower = log
-        self._overview = Overview(log.path, notices, wall_clock, actions=operator is not None)
+        self._overview = Overview(
+            log.path, notices, wall_clock, actions=operator is not None, warnings=profile.problems
+        )
         self._ended = threading.Event()
         self._shown: Availability | None = None
         self._current = Current()
 
     def on_mount(self) -> None:
         # Textual's own dark theme paints every blank and confuses warning with error in 16 colours.
-        self.theme = "ansi-dark"
+        self.theme = theme(self._profile)
+        self.set_keymap(self._profile.keys)
         self.push_screen(self._overview)
         if not self.is_headless:
             terminal.end_on_signals(lambda code: self.exit(return_code=code))
@@ -97,6 +108,8 @@ class Console(App[None]):
 
     def _show(self, update: Update, age: float) -> None:
         view = self._current.take(update, age)
+        if self._bell.due(view.alarms, time.monotonic()) and self._profile.bell:
+            self.bell()
         self._overview.show_update(update, view, covered=self._covered())
         for screen in self._others():
             screen.show(view)

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from coroctl_widgets.sparkline import Course, Sparkline, spark
     from coroctl_widgets.table_columns import Cell, Column, Row
     from coroctl_widgets.text import Align, crop, fit, neutral
-    from coroctl_widgets.title_bar import Title, TitleBar
+    from coroctl_widgets.title_bar import Badge, Title, TitleBar
 
 __all__ = [
     "Align",
+    "Badge",
     "Cell",
     "Choice",
     "Column",
@@ -77,7 +78,7 @@ _MODULES = {
     "sparkline": ("Course", "Sparkline", "spark"),
     "table_columns": ("Cell", "Column", "Row"),
     "text": ("Align", "crop", "fit", "neutral"),
-    "title_bar": ("Title", "TitleBar"),
+    "title_bar": ("Badge", "Title", "TitleBar"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Choice(LineWidget, can_focus=True):
     """As wide as its word; the owner hides it or disables it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "choose", "Choose", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "choose", "Choose", show=False, id="choose")]
 
     DEFAULT_CSS = """
     Choice { width: auto; height: 1; margin-left: 2; }

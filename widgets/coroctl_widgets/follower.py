@@ -26,14 +26,14 @@ class Follower(LineWidget, can_focus=True):
     """A window on entries, newest last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("home,g", "first", "Oldest", show=False),
-        Binding("end,G", "follow", "Newest", show=False),
-        Binding("right,l", "sideways(1)", "Right", show=False),
-        Binding("left,h", "sideways(-1)", "Left", show=False),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("home,g", "first", "Oldest", show=False, id="first"),
+        Binding("end,G", "follow", "Newest", show=False, id="last"),
+        Binding("right,l", "sideways(1)", "Right", show=False, id="right"),
+        Binding("left,h", "sideways(-1)", "Left", show=False, id="left"),
     ]
 
     DEFAULT_CSS = """

@@ -81,13 +81,13 @@ class LinkMatrix(LineWidget, can_focus=True):
     """A header line and a line for each name; the cursor is on one pair."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1, 0)", "Down", show=False),
-        Binding("up,k", "move(-1, 0)", "Up", show=False),
-        Binding("right,l", "move(0, 1)", "Right", show=False),
-        Binding("left,h", "move(0, -1)", "Left", show=False),
-        Binding("home,g", "move(-9999, 0)", "First", show=False),
-        Binding("end,G", "move(9999, 0)", "Last", show=False),
-        Binding("enter", "select", "Open", show=False),
+        Binding("down,j", "move(1, 0)", "Down", show=False, id="down"),
+        Binding("up,k", "move(-1, 0)", "Up", show=False, id="up"),
+        Binding("right,l", "move(0, 1)", "Right", show=False, id="right"),
+        Binding("left,h", "move(0, -1)", "Left", show=False, id="left"),
+        Binding("home,g", "move(-9999, 0)", "First", show=False, id="first"),
+        Binding("end,G", "move(9999, 0)", "Last", show=False, id="last"),
+        Binding("enter", "select", "Open", show=False, id="open"),
     ]
 
     DEFAULT_CSS = """

@@ -56,14 +56,14 @@ class Listing(LineWidget, can_focus=True):
     """Lines that do not fit are wrapped; where there are more than fit, the last line says which are seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False),
-        Binding("home,g", "first", "First line", show=False),
-        Binding("end,G", "last", "Last line", show=False),
-        Binding("n", "remark(1)", "Next finding"),
-        Binding("N", "remark(-1)", "Finding before", show=False),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("home,g", "first", "First line", show=False, id="first"),
+        Binding("end,G", "last", "Last line", show=False, id="last"),
+        Binding("n", "remark(1)", "Next finding", id="next-finding"),
+        Binding("N", "remark(-1)", "Finding before", show=False, id="previous-finding"),
     ]
 
     DEFAULT_CSS = """

@@ -37,18 +37,18 @@ class LiveTable(LineWidget, can_focus=True):
     """A header line, the rows, and where there are more rows than lines, a line that says which are seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
-        Binding("enter", "select", "Open", show=False),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("greater_than_sign", "sort(1)", "Sort by the next column", show=False, key_display=">"),
-        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
-        Binding("I", "invert", "Sort the other way", show=False),
-        Binding("escape", "all_rows", "All rows", show=False),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("home,g", "first", "First", show=False, id="first"),
+        Binding("end,G", "last", "Last", show=False, id="last"),
+        Binding("enter", "select", "Open", show=False, id="open"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("greater_than_sign", "sort(1)", "Sort by the next column", show=False, key_display=">", id="sort"),
+        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<", id="sort-back"),
+        Binding("I", "invert", "Sort the other way", show=False, id="invert"),
+        Binding("escape", "all_rows", "All rows", show=False, id="all-rows"),
     ]
 
     DEFAULT_CSS = """

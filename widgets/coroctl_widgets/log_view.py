@@ -39,7 +39,7 @@ WHEEL: Final = 3
 CONTEXTS: Final = (0, 1, 3, 10)
 """Lines around a match, one after the other."""
 JOIN_S: Final = 0.5
-PROMPT_KEYS: Final = {"slash": "search", "ampersand": "filter", "t": "time", "o": "file"}
+PROMPTS: Final = {f"prompt('{kind}')": kind for kind in ("search", "filter", "time", "file")}
 Answer = TypeVar("Answer")
 
 
@@ -64,23 +64,23 @@ class LogView(Vertical):
     """One file by name, which the owner may change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "prompt('search')", "Find", key_display="/"),
-        Binding("n", "again(True)", "Next match", show=False),
-        Binding("N", "again(False)", "Match the other way", show=False),
-        Binding("ampersand", "prompt('filter')", "Filter", key_display="&"),
-        Binding("C", "context", "Lines around matches", show=False),
-        Binding("t", "prompt('time')", "Time"),
-        Binding("F", "toggle_follow", "Follow"),
-        Binding("o", "prompt('file')", "Open another file", show=False),
-        Binding("g,home", "first", "Oldest line", show=False),
-        Binding("G,end", "follow", "Newest line", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False),
-        Binding("right,l", "sideways(1)", "Right", show=False),
-        Binding("left,h", "sideways(-1)", "Left", show=False),
-        Binding("escape", "cancel", "Cancel; all lines; back", show=False),
+        Binding("slash", "prompt('search')", "Find", key_display="/", id="find"),
+        Binding("n", "again(True)", "Next match", show=False, id="next-match"),
+        Binding("N", "again(False)", "Match the other way", show=False, id="previous-match"),
+        Binding("ampersand", "prompt('filter')", "Filter", key_display="&", id="filter"),
+        Binding("C", "context", "Lines around matches", show=False, id="context"),
+        Binding("t", "prompt('time')", "Time", id="time"),
+        Binding("F", "toggle_follow", "Follow", id="follow"),
+        Binding("o", "prompt('file')", "Open another file", show=False, id="open-file"),
+        Binding("g,home", "first", "Oldest line", show=False, id="first"),
+        Binding("G,end", "follow", "Newest line", show=False, id="last"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("right,l", "sideways(1)", "Right", show=False, id="right"),
+        Binding("left,h", "sideways(-1)", "Left", show=False, id="left"),
+        Binding("escape", "cancel", "Cancel; all lines; back", show=False, id="cancel-search"),
     ]
 
     DEFAULT_CSS = """
@@ -247,9 +247,10 @@ class LogView(Vertical):
         """Whether a key belongs to the prompt, the one that opens it included: what is typed ahead must not act."""
         editor = self._editor
         if editor is None:
-            if key not in PROMPT_KEYS:
+            bound = self.screen.active_bindings.get(key)
+            if bound is None or bound.node is not self or bound.binding.action not in PROMPTS:
                 return False
-            self.action_prompt(PROMPT_KEYS[key])
+            self.action_prompt(PROMPTS[bound.binding.action])
             return True
         if key not in ("enter", "escape"):
             if key == "up":

@@ -55,13 +55,13 @@ class SheetDialog(Vertical):
     """The first button, which dismisses, has the focus until somebody moves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Cancel"),
-        Binding("down", "scroll(1)", "Down", show=False),
-        Binding("up", "scroll(-1)", "Up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("left", "app.focus_previous", "Previous", show=False),
-        Binding("right", "app.focus_next", "Next", show=False),
+        Binding("escape", "dismiss", "Cancel", id="cancel"),
+        Binding("down", "scroll(1)", "Down", show=False, id="down"),
+        Binding("up", "scroll(-1)", "Up", show=False, id="up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("left", "app.focus_previous", "Previous", show=False, id="previous"),
+        Binding("right", "app.focus_next", "Next", show=False, id="next"),
     ]
 
     DEFAULT_CSS = """

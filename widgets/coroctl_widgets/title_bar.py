@@ -5,12 +5,12 @@ The owner passes the age; there is no clock in here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
 from textual.reactive import reactive
 
 from coroctl_widgets.lines import STRONG, LineWidget, Piece, Tone
-from coroctl_widgets.text import Align, cells, crop, fit
+from coroctl_widgets.text import Align, cells, crop, fit, neutral
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,23 @@ AGE_WIDTH: Final = len("stale 59 min")
 """Of a fixed width, so that a second that passes moves nothing."""
 NARROW: Final = 50
 """Below it the cluster's name is worth more than the program's, and only a stale age is worth its cells."""
+COLOURS: Final = ("red", "green", "yellow", "blue", "magenta", "cyan", "white")
 WIDE: Final = 60
 """Below it there is no room for the source."""
+
+
+class Badge(NamedTuple):
+    """A name in a colour of the terminal's (red, green, yellow, blue, magenta, cyan, white), at the bar's left end."""
+
+    name: str = ""
+    colour: str = ""
+
+
+@runtime_checkable
+class Badged(Protocol):
+    """An application that wants its badge on all of its bars."""
+
+    badge: Badge
 
 
 class Title(NamedTuple):
@@ -52,9 +67,11 @@ def age_text(age: float | None, stale_after: float) -> str:
 class TitleBar(LineWidget):
     """One line; each change sends only the cells that differ."""
 
-    DEFAULT_CSS = """
-    TitleBar { height: 1; width: 1fr; }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"badge--{colour}" for colour in COLOURS}
+
+    DEFAULT_CSS = "TitleBar { height: 1; width: 1fr; }" + "".join(
+        f"TitleBar > .badge--{colour} {{ color: ansi_{colour}; text-style: bold reverse; }}" for colour in COLOURS
+    )
 
     value: reactive[Title] = reactive(Title(""), repaint=False, layout=False)
     """What it says."""
@@ -70,7 +87,12 @@ class TitleBar(LineWidget):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.stale_after = stale_after
+        self.badge = Badge()
         self.set_reactive(TitleBar.value, value)
+
+    def on_mount(self) -> None:
+        if isinstance(self.app, Badged):
+            self.badge = self.app.badge
 
     def watch_value(self) -> None:
         self.repaint()
@@ -85,6 +107,9 @@ class TitleBar(LineWidget):
 
     def _left(self, width: int) -> Iterable[Piece]:
         title = self.value
+        if self.badge.name:
+            colour = self.badge.colour if self.badge.colour in COLOURS else "white"
+            yield Piece(f" {neutral(self.badge.name)} ", (f"badge--{colour}",))
         if width >= NARROW:
             yield Piece(f" {title.program} ", (Tone.DIM.value,))
         yield Piece(f" {title.cluster}", (STRONG,))
@@ -117,6 +142,9 @@ def demo() -> Iterable[TitleBar]:
     yield TitleBar(title)
     yield TitleBar(title._replace(age=3, state="degraded", tone=Tone.WARN))
     yield TitleBar(title._replace(age=12, state="NOT QUORATE", tone=Tone.BAD, source="daemon"))
+    badged = TitleBar(title)
+    badged.badge = Badge("PRODUCTION", "red")
+    yield badged
     yield TitleBar(Title("coroctl", state="corosync is not running", tone=Tone.BAD))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Alarms(Screen[None]):
     """A list to read; it scrolls with the arrow keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,backspace,a", "leave", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,backspace,a", "leave", "Back", id="back")]
 
     CSS = """
     Alarms { layout: vertical; }

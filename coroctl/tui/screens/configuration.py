@@ -25,8 +25,8 @@ class ConfigurationScreen(Screen[None]):
     """The file has the focus. It is read, on a thread, when it is opened and whenever it has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace,c", "leave", "Back"),
-        Binding("tab", "app.focus_next", "Nodes/file", show=False),
+        Binding("escape,backspace,c", "leave", "Back", id="back"),
+        Binding("tab", "app.focus_next", "Nodes/file", show=False, id="next-part"),
     ]
 
     CSS = """

@@ -26,8 +26,8 @@ class Links(Screen[None]):
     """The matrix has the focus; the table follows its cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace", "leave", "Back"),
-        Binding("tab", "app.focus_next", "Matrix/links", show=False),
+        Binding("escape,backspace", "leave", "Back", id="back"),
+        Binding("tab", "app.focus_next", "Matrix/links", show=False, id="next-part"),
     ]
 
     CSS = """

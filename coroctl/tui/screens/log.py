@@ -23,9 +23,9 @@ class LogScreen(Screen[None]):
     """One log at a time; the first is `path`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
-        Binding("1", "known(0)", "corolistener"),
-        Binding("2", "known(1)", "corosync"),
+        Binding("escape", "dismiss", "Back", id="back"),
+        Binding("1", "known(0)", "corolistener", id="corolistener"),
+        Binding("2", "known(1)", "corosync", id="corosync"),
     ]
 
     def __init__(self, path: str, known: Sequence[KnownLog]) -> None:

@@ -22,8 +22,8 @@ class MenuScreen(ModalScreen[Action | None]):
     """Ends with the action that was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Cancel"),
-        *(Binding(one.key, f"choose('{one.name}')", one.label, show=False) for one in ACTIONS),
+        Binding("escape,q", "leave", "Cancel", id="cancel"),
+        *(Binding(one.key, f"choose('{one.name}')", one.label, show=False, id=one.name) for one in ACTIONS),
     ]
 
     CSS = """

@@ -33,7 +33,7 @@ class NodeScreen(Screen[None]):
     """Follows one node by its id, whatever becomes of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace", "leave", "Back"),
+        Binding("escape,backspace", "leave", "Back", id="back"),
     ]
 
     CSS = """

@@ -45,16 +45,16 @@ class Overview(Screen[None]):
     """Shows updates; owns the memory of the last one, to tell what has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "menu", "Actions"),
-        *(Binding(one.key, f"act('{one.name}')", one.label, show=False) for one in ACTIONS),
-        Binding("l", "app.open('links')", "Links"),
-        Binding("a", "app.open('alarms')", "Alarms"),
-        Binding("c", "app.open('configuration')", "Config"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("n", "focus_part('nodes')", "Nodes", show=False),
-        Binding("e", "focus_part('events')", "Events", show=False),
-        Binding("o", "focus_part('log')", "Log"),
-        Binding("O", "app.open_log", "Whole log", show=False),
+        Binding("m", "menu", "Actions", id="actions"),
+        *(Binding(one.key, f"act('{one.name}')", one.label, show=False, id=one.name) for one in ACTIONS),
+        Binding("l", "app.open('links')", "Links", id="links"),
+        Binding("a", "app.open('alarms')", "Alarms", id="alarms"),
+        Binding("c", "app.open('configuration')", "Config", id="configuration"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("n", "focus_part('nodes')", "Nodes", show=False, id="nodes"),
+        Binding("e", "focus_part('events')", "Events", show=False, id="events"),
+        Binding("o", "focus_part('log')", "Log", id="log"),
+        Binding("O", "app.open_log", "Whole log", show=False, id="whole-log"),
     ]
 
     CSS = """
@@ -72,8 +72,9 @@ class Overview(Screen[None]):
         wall_clock: Callable[[], str] = local_time,
         *,
         actions: bool = False,
+        warnings: Iterable[str] = (),
     ) -> None:
-        """Without `actions` there are none: neither keys nor a menu, and none in the help."""
+        """`notices` and `warnings` begin the events. Without `actions` there are neither keys for them nor a menu."""
         super().__init__()
         self._actions = actions
         self._path = log
@@ -84,7 +85,7 @@ class Overview(Screen[None]):
         self._notes = Notes(id="notes")
         self._events = EventList(id="events")
         self._tail = LogTail(log, id="log")
-        self._notices = tuple(notices)
+        self._notices = (*((Level.WARN, one) for one in warnings), *((Level.INFO, one) for one in notices))
         self._wall_clock = wall_clock
         self._snapshot: Snapshot | None = None
         self._alarms: tuple[Alarm, ...] = ()
@@ -104,7 +105,7 @@ class Overview(Screen[None]):
 
     def on_mount(self) -> None:
         now = self._wall_clock()
-        self._events.append(Event(now, Level.INFO, notice) for notice in self._notices)
+        self._events.append(Event(now, level, notice) for level, notice in self._notices)
         self._nodes_table.focus()
 
     def show_update(self, update: Update, view: View, *, covered: bool = False) -> None:
