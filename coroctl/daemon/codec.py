@@ -130,6 +130,23 @@ class Optional(Generic[T]):
         return self._codec.read(data, at) if present else (None, at)
 
 
+class Sparse(Generic[T]):
+    """A value that mostly is the same one: that one is a single byte, and the very same object when it is read."""
+
+    def __init__(self, codec: Codec[T], mostly: T) -> None:
+        self._codec = codec
+        self._mostly = mostly
+
+    def write(self, value: T) -> bytes:
+        """A byte, and the value if it is another one."""
+        return b"\0" if value == self._mostly else b"\1" + self._codec.write(value)
+
+    def read(self, data: bytes, at: int) -> tuple[T, int]:
+        """The value."""
+        another, at = FLAG.read(data, at)
+        return self._codec.read(data, at) if another else (self._mostly, at)
+
+
 class Text:
     """Text of at most `most` bytes of UTF-8."""
 

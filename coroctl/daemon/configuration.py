@@ -92,7 +92,7 @@ def settings_of(loaded: Loaded, *, dead_man: bool = True) -> Settings:
 
 def _member(node: NodeConf) -> Member:
     assert node.nodeid is not None
-    return Member(node.nodeid, 1 if node.prio is None else node.prio, node.votes, node.suspended)
+    return Member(node.nodeid, 1 if node.prio is None else node.prio, node.votes, node.suspended, node.replication)
 
 
 def outfit_of(loaded: Loaded, node: NodeId) -> Outfit:

@@ -5,7 +5,7 @@ Knows what the core's verbs mean in the file; who may ask for them is the core's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from coroctl.conf.cluster import read_cluster
 from coroctl.conf.document import Document
@@ -43,10 +43,8 @@ def edited(data: bytes, edit: Edit, file: str = "corosync.conf") -> bytes:
             document = _without(document, edit.node)
         case Verb.NODE_ADD:
             document = _with_node(document, edit)
-        case Verb.RESTORE | Verb.ADOPT:
-            raise EditRefused(f"{edit.verb.value} is no change of the loaded file")
         case _:
-            assert_never(edit.verb)
+            raise EditRefused(f"{edit.verb.value} is no change of the loaded file")
     return _next_version(document).render()
 
 

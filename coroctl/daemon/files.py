@@ -232,7 +232,7 @@ def _actor(edit: Edit, node: NodeId) -> str:
             what = f"{edit.verb.value} {edit.node} ({edit.text})"
         case Verb.RESTORE:
             what = f"{edit.verb.value} {edit.text[:8]}"
-        case Verb.ADOPT:
+        case _:
             what = edit.verb.value
     if not edit.request:
         return Author(what, f"node {node} itself").text

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from coroctl.daemon.keys import Key
 
-VERSION = 1
-"""What this daemon speaks."""
-OLDEST = 1
-"""What it still accepts: the version before its own. There is none before 1."""
+VERSION = 2
+"""What this daemon speaks. 2: heartbeats tell of their node's machines."""
+OLDEST = 2
+"""What it still accepts: the version before its own. There is none before 2, since 1 was never released."""
 
 DATA_MAX = 1 << 20
 """Bytes that one blob may hold."""

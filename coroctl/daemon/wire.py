@@ -18,10 +18,12 @@ from coroctl.daemon.codec import (
     Record,
     Rising,
     Several,
+    Sparse,
     Text,
     WireError,
     decode,
 )
+from coroctl.decision.estate.values import EMPTY, REPORTS_MAX, Position, Report, Seen, Stock
 from coroctl.decision.messages import Answer, Edit, Request, Verb, Verdict
 from coroctl.decision.values import (
     Ballot,
@@ -52,6 +54,8 @@ __all__ = [
 
 NODES_MAX = 1024
 LISTS_MAX = 64
+NAME_MAX = 256
+"""Bytes of a machine's name: it is a file name for libvirt."""
 ID_MAX = 256
 """Bytes of a request's id."""
 ACTOR_MAX = 2048
@@ -101,6 +105,10 @@ VERB = Choice(
     Verb.NODE_REMOVE,
     Verb.RESTORE,
     Verb.ADOPT,
+    Verb.MACHINE_ADOPT,
+    Verb.MACHINE_FORGET,
+    Verb.MACHINE_MOVE,
+    Verb.CONFIRM_DEAD,
 )
 VERDICT = Choice(Verdict.OK, Verdict.REFUSED, Verdict.UNKNOWN)
 
@@ -137,6 +145,29 @@ class Marks:
 
 
 FORMER: Several[Weights] = Several(WEIGHTS, LISTS_MAX)
+POSITION = Numbers(Position, epoch=COUNT, seq=COUNT)
+REPORT = Record(
+    Report,
+    name=Text(NAME_MAX),
+    grant=POSITION,
+    seen=Choice(Seen.RUNNING, Seen.PAUSED, Seen.OFF, Seen.FAILED, Seen.UNKNOWN),
+    given_up=FLAG,
+)
+AMOUNT = Number("i", -1, 2**31 - 1)
+STOCK: Sparse[Stock] = Sparse(
+    Record(
+        Stock,
+        position=POSITION,
+        head=POSITION,
+        settled=POSITION,
+        obeys=POSITION,
+        running=AMOUNT,
+        paused=FLAG,
+        free_mib=AMOUNT,
+        reports=Several(REPORT, REPORTS_MAX),
+    ),
+    EMPTY,
+)
 NEWS = Record(
     News,
     office=OFFICE,
@@ -159,6 +190,7 @@ NEWS = Record(
     watchdog_us=DURATION,
     staged=Optional(STAGED),
     proposal=Optional(PROPOSAL),
+    stock=STOCK,
 )
 HEARTBEAT = Record(Heartbeat, sender=NODE, incarnation=COUNT, sequence=COUNT, echo=Marks(), hello=Marks(), news=NEWS)
 

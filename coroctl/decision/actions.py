@@ -184,6 +184,12 @@ class Relay(NamedTuple):
     request: Request
 
 
+class Pass(NamedTuple):
+    """A request about machines, to the estate of this holder. Ends in Judged; passed again, it has no second effect."""
+
+    request: Request
+
+
 class Reply(NamedTuple):
     """Answer a request: to the operator if the origin is this node, else to the origin's daemon."""
 
@@ -225,6 +231,7 @@ Action = (
     | StageFile
     | LoadFile
     | Relay
+    | Pass
     | Reply
     | Log
     | Warn

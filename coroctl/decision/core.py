@@ -42,8 +42,10 @@ from coroctl.decision.events import (
     GateGone,
     Heard,
     Input,
+    Judged,
     Membership,
     Relayed,
+    Stocked,
     Stop,
     Stored,
     StoreFailed,
@@ -142,6 +144,10 @@ def absorb(turn: Turn, event: events.Event) -> None:  # noqa: C901  (one line an
             requests.relayed(turn, request)
         case Answered(answer):
             requests.settle(turn, answer)
+        case Judged(origin, answer):
+            requests.answer(turn, origin, answer)
+        case Stocked(stock):
+            turn.stock = stock
         case Stop():
             turn.life = turn.life._replace(stopping=True)
         case _:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from coroctl.decision.actions import Step
+    from coroctl.decision.estate.values import Stock
     from coroctl.decision.messages import Answer, Request
     from coroctl.decision.settings import Settings
     from coroctl.decision.values import Heartbeat, Identity, Staged
@@ -151,6 +152,19 @@ class Answered(NamedTuple):
     answer: Answer
 
 
+class Judged(NamedTuple):
+    """The estate's answer to a request that was passed to it."""
+
+    origin: NodeId
+    answer: Answer
+
+
+class Stocked(NamedTuple):
+    """What the heartbeats are to say of this node's machines from now on."""
+
+    stock: Stock
+
+
 class Stop(NamedTuple):
     """The daemon is to end cleanly."""
 
@@ -178,6 +192,8 @@ Event = (
     | Asked
     | Relayed
     | Answered
+    | Judged
+    | Stocked
     | Stop
 )
 

@@ -23,6 +23,14 @@ class Verb(Enum):
     """A former file becomes the next version."""
     ADOPT = "adopt"
     """The node that is asked takes the cluster's file, whatever it has itself. Nobody else is concerned."""
+    MACHINE_ADOPT = "machine adopt"
+    MACHINE_FORGET = "machine forget"
+    MACHINE_MOVE = "machine move"
+    CONFIRM_DEAD = "confirm-dead"
+
+
+ABOUT_MACHINES = frozenset({Verb.MACHINE_ADOPT, Verb.MACHINE_FORGET, Verb.MACHINE_MOVE, Verb.CONFIRM_DEAD})
+"""These change no configuration: the estate carries them out."""
 
 
 class Edit(NamedTuple):
@@ -35,7 +43,8 @@ class Edit(NamedTuple):
     actor: str = ""
     """Who wants it, in words of the daemon that accepted it. Plain data: nothing is decided by it."""
     text: str = ""
-    """NODE_ADD: name and addresses of the links, parted by spaces. RESTORE: sha256 of the former file. Plain data."""
+    """NODE_ADD: name and addresses of the links, parted by spaces. RESTORE: sha256 of the former file.
+    MACHINE_...: the machine's name. Plain data."""
 
 
 class Request(NamedTuple):

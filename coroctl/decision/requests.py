@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.decision import changes
-from coroctl.decision.actions import Relay, Reply
+from coroctl.decision.actions import Pass, Relay, Reply
 from coroctl.decision.lease import holds
-from coroctl.decision.messages import Answer, Request, Verb, Verdict
+from coroctl.decision.messages import ABOUT_MACHINES, Answer, Request, Verb, Verdict
 from coroctl.decision.settings import SECOND
 from coroctl.decision.values import Office
 
@@ -109,7 +109,9 @@ def take(turn: Turn, request: Request) -> None:
     if business.change is not None and business.change.edit.request == request.id:
         return
     why = objection(turn, request)
-    if why:
+    if not why and request.edit.verb in ABOUT_MACHINES:
+        turn.do(Pass(request))
+    elif why:
         answer(turn, request.origin, Answer(request.id, Verdict.REFUSED, why))
     else:
         edit = request.edit._replace(request=request.id)
@@ -121,8 +123,12 @@ def take(turn: Turn, request: Request) -> None:
 def objection(turn: Turn, request: Request) -> str:
     """Why a request is refused; empty if it is not."""
     settings, tenure = turn.files.settings, turn.claim.tenure
-    if tenure is None or request.term != tenure.term or request.identity != settings.identity:
-        return f"{MOVED_ON}: the term or the configuration is another one"
+    if tenure is None or request.term != tenure.term:
+        return f"{MOVED_ON}: the term is another one"
+    if request.edit.verb in ABOUT_MACHINES:
+        return ""
+    if request.identity != settings.identity:
+        return f"{MOVED_ON}: the configuration is another one"
     known = settings.member(request.edit.node) is not None
     if request.edit.verb is not Verb.RESTORE and known is (request.edit.verb is Verb.NODE_ADD):
         return "that node is in the list" if known else "no such node"

@@ -20,6 +20,8 @@ class Member(NamedTuple):
     prio: int = 1
     votes: int = 1
     suspended: bool = False
+    replica: bool = False
+    """`replication: on`: it keeps a replica of the inventory."""
 
 
 class Voters(NamedTuple):

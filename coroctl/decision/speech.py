@@ -78,4 +78,5 @@ def compose(turn: Turn) -> News:
         0,
         files.staged,
         change.proposal if change is not None and claim.office is Office.HOLDING else None,
+        turn.stock,
     )

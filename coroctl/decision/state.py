@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.estate.values import EMPTY as NO_STOCK
+from coroctl.decision.estate.values import Stock
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.values import (
     NOBODY,
@@ -303,6 +305,8 @@ class State(NamedTuple):
     duty: Duty = Duty()
     business: Business = Business()
     speech: Speech = Speech()
+    stock: Stock = NO_STOCK
+    """What the estate has us tell of this node's machines; nothing here goes by it."""
     alarms: frozenset[Alarm] = frozenset()
     numbers: int = 0
     """The last number given to an operation."""
@@ -333,6 +337,7 @@ class Turn:
         "peers",
         "speech",
         "state",
+        "stock",
         "wake",
         "world",
     )
@@ -350,6 +355,7 @@ class Turn:
             self.duty,
             self.business,
             self.speech,
+            self.stock,
             self.alarms,
             self.numbers,
             self.wake,
@@ -376,6 +382,7 @@ class Turn:
             self.duty,
             self.business,
             self.speech,
+            self.stock,
             self.alarms,
             self.numbers,
             self.wake,

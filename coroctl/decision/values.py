@@ -7,9 +7,12 @@ All times are integers: microseconds of the clock of the node that they belong t
 from __future__ import annotations
 
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.model import NodeId
+
+if TYPE_CHECKING:
+    from coroctl.decision.estate.values import Stock
 
 NOBODY = NodeId(0)
 
@@ -206,3 +209,5 @@ class News(NamedTuple):
     """Its armed watchdog's timeout; 0 if it has none."""
     staged: Staged | None
     proposal: Proposal | None
+    stock: Stock
+    """Of the sender's machines: the estate's matter."""

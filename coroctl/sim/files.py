@@ -33,7 +33,7 @@ def edited(settings: Settings, edit: Edit) -> Settings | None:
             changed = row._replace(prio=edit.value)
         case Verb.SUSPEND | Verb.RESUME:
             changed = row._replace(suspended=edit.verb is Verb.SUSPEND)
-        case Verb.RESTORE | Verb.ADOPT:
+        case _:
             return None
     members = tuple(changed if one.node == edit.node else one for one in members)
     return settings._replace(members=renumbered(members) if changed.prio > CEILING else members)

@@ -242,7 +242,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "something else": (lambda: b"GET / HTTP/1.1\r\n\r\n", "not_ours"),
     "wrong key": (lambda: sealed(said_by(TWO), Sealer(FOREIGN, "c", TWO, LIFE)), "key_mismatch"),
     "other cluster": (lambda: sealed(said_by(TWO), Sealer(KEY, "d", TWO, LIFE)), "other_cluster"),
-    "unknown version": (lambda: GOOD[:4] + b"\x02" + GOOD[5:], "version"),
+    "unknown version": (lambda: GOOD[:4] + b"\x7f" + GOOD[5:], "version"),
     "unknown type": (lambda: GOOD[:5] + b"\x09" + GOOD[6:], "type"),
     "other type": (lambda: GOOD[:5] + b"\x02" + GOOD[6:], "forged"),
     "damaged": (lambda: GOOD[:-1] + bytes([GOOD[-1] ^ 1]), "forged"),

@@ -21,6 +21,7 @@ from coroctl.daemon.wire import (
     encode_heartbeat,
     encode_request,
 )
+from coroctl.decision.estate.values import EMPTY, REPORTS_MAX, Position, Report, Seen, Stock
 from coroctl.decision.messages import Answer, Edit, Request, Verb, Verdict
 from coroctl.decision.values import (
     NOBODY,
@@ -49,6 +50,25 @@ identities = st.builds(Identity, st.integers(0, 2**64 - 1), st.binary(min_size=3
 ballots = st.builds(Ballot, counts, counts, counts)
 marks = st.dictionaries(nodes, st.builds(Mark, counts, counts), max_size=5)
 weights = st.dictionaries(nodes, durations, max_size=5).map(lambda one: tuple(sorted(one.items())))
+positions = st.builds(Position, counts, counts)
+reports = st.builds(
+    Report,
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    positions,
+    st.sampled_from(Seen),
+    st.booleans(),
+)
+stocks = st.builds(
+    Stock,
+    positions,
+    positions,
+    positions,
+    positions,
+    st.integers(-1, 1000),
+    st.booleans(),
+    st.integers(-1, 2**31 - 1),
+    st.lists(reports, max_size=REPORTS_MAX).map(tuple),
+)
 all_news = st.builds(
     News,
     office=st.sampled_from(Office),
@@ -71,6 +91,7 @@ all_news = st.builds(
     watchdog_us=durations,
     staged=st.none() | st.builds(Staged, ballots, st.none() | identities),
     proposal=st.none() | st.builds(Proposal, ballots, identities, st.none() | identities, nodes, st.booleans()),
+    stock=st.just(EMPTY) | stocks,
 )
 heartbeats = st.builds(Heartbeat, nodes, counts, counts, marks, marks, all_news)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -119,6 +140,7 @@ def heartbeat(size: int = 3, **changes: Any) -> Heartbeat:
         watchdog_us=0,
         staged=None,
         proposal=None,
+        stock=EMPTY,
     )
     echo = {NodeId(number): Mark(7 << 20, 10**12 + number) for number in range(2, size + 1)}
     return Heartbeat(NodeId(1), 7 << 20, 10**12, echo, {}, plain._replace(**changes))

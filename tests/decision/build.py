@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from coroctl.decision.actions import Action, Do, Send, Store
 from coroctl.decision.core import Start, boot, step
+from coroctl.decision.estate.values import EMPTY
 from coroctl.decision.events import Done, Event, Heard, Input, Stored
 from coroctl.decision.settings import Member, Settings
 from coroctl.decision.values import NOBODY, Heartbeat, Identity, Mark, News, Office, Record, Run, Tenure
@@ -98,6 +99,7 @@ def news(**changes: Any) -> News:
         watchdog_us=0,
         staged=None,
         proposal=None,
+        stock=EMPTY,
     )
     return plain._replace(**changes)
 

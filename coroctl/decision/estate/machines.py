@@ -1,0 +1,299 @@
+"""This node's own machines: when they are started and resumed (M1), destroyed (M3), paused (M4), and given up (M2 a).
+
+Why a machine that was given up is not started again by a later life of this node, which does not remember: that life
+starts nothing before it has caught up with a holder that has heard of it (replica.told_by_leader), and what the holder
+has granted to others on the former life's word was made before that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coroctl.decision.estate import replica
+from coroctl.decision.estate.actions import Alarm, Command, Event, Notes, Order, StoreNotes
+from coroctl.decision.estate.values import (
+    NOTHING,
+    REPORTS_MAX,
+    UNKNOWN_COUNT,
+    Domain,
+    Machine,
+    Position,
+    Report,
+    Seen,
+    Wanted,
+)
+from coroctl.decision.settings import SECOND
+from coroctl.decision.values import NOBODY
+
+if TYPE_CHECKING:
+    from coroctl.decision.estate.state import Turn
+
+AGAIN_US = 10 * SECOND
+"""A machine that has just been told something is not told the same again before this."""
+NOTE_AGAIN_US = SECOND
+LIVE = frozenset({Seen.RUNNING, Seen.PAUSED})
+ENDED = {
+    Order.START: Event.STARTED,
+    Order.STOP: Event.STOPPED,
+    Order.PAUSE: Event.PAUSED,
+    Order.RESUME: Event.RESUMED,
+    Order.DESTROY: Event.DESTROYED,
+}
+
+
+def owned(turn: Turn) -> list[Machine]:
+    """What is this node's, as far as it knows."""
+    return turn.inventory.owned(turn.life.node)
+
+
+def act(turn: Turn) -> None:
+    """Tell the hypervisor what the rules ask for."""
+    forget_given_up(turn)
+    if turn.own.domains is not None:
+        if turn.facts.suspended:
+            pause_all(turn)
+        elif not turn.life.rules.heard_the_epoch or replica.caught_up(turn):
+            destroy_foreign(turn)
+            for machine in owned(turn):
+                tend(turn, machine)
+    note(turn)
+
+
+def tell(turn: Turn, order: Order, machine: Machine) -> None:
+    """One command, unless one is under way for this machine or has just been given."""
+    own = turn.own
+    if machine.name in own.commands:
+        return
+    again = own.again.get(machine.name, 0)
+    if turn.now < again and order is not Order.PAUSE:
+        turn.wake_at(again)
+        return
+    number = turn.number()
+    turn.own = own._replace(
+        commands={**own.commands, machine.name: (number, order)},
+        again={**own.again, machine.name: turn.now + AGAIN_US},
+    )
+    turn.do(Command(number, order, machine))
+
+
+def domain_of(turn: Turn, machine: Machine) -> Domain | None:
+    """The machine as the hypervisor has it."""
+    found = (turn.own.domains or {}).get(machine.name)
+    return found if found is not None and found.uuid == machine.uuid else None
+
+
+# M4
+
+
+def managed(turn: Turn) -> list[Machine]:
+    """What may be ours here: by the inventory, or by what was noted when this node last obeyed."""
+    found = {one.name: one for one in owned(turn)}
+    for name in turn.own.notes.managed:
+        domain = (turn.own.domains or {}).get(name)
+        if name not in found and domain is not None:
+            found[name] = turn.inventory.machines.get(name) or Machine(name, domain.uuid, "", turn.life.node)
+    return list(found.values())
+
+
+def pause_all(turn: Turn) -> None:
+    """Every managed machine that runs."""
+    if not turn.life.rules.pause_below_quorum:
+        return
+    found, notes = running(turn), turn.own.notes
+    turn.own = turn.own._replace(notes=notes._replace(paused=notes.paused.union(one.name for one in found)))
+    note(turn)
+    for machine in found:
+        tell(turn, Order.PAUSE, machine)
+
+
+def running(turn: Turn) -> list[Machine]:
+    """Managed machines that run now."""
+    found = ((machine, domain_of(turn, machine)) for machine in managed(turn))
+    return [machine for machine, domain in found if domain is not None and domain.seen is Seen.RUNNING]
+
+
+# M3
+
+
+def foreign(turn: Turn) -> list[Machine]:
+    """Machines that are here, and another node's or nobody's: never one that is not managed."""
+    found = []
+    for domain in (turn.own.domains or {}).values():
+        machine = turn.inventory.machines.get(domain.name)
+        if machine is not None and machine.uuid == domain.uuid and machine.node != turn.life.node:
+            found.append(machine)
+    return found
+
+
+def destroy_foreign(turn: Turn) -> None:
+    """Paused or running, before anything else is started or resumed."""
+    for machine in foreign(turn):
+        tell(turn, Order.DESTROY, machine)
+
+
+def obeys(turn: Turn) -> Position:
+    """Up to where this node surely acts by the inventory."""
+    ready = replica.caught_up(turn) and not turn.facts.suspended and not foreign(turn)
+    return turn.inventory.position if ready else NOTHING
+
+
+# M1, M2 (a)
+
+
+def tend(turn: Turn, machine: Machine) -> None:
+    """One machine of this node's own, when it may be started or resumed."""
+    if turn.life.rules.settled_before_start and machine.grant > turn.replica.settled:
+        return
+    domain = domain_of(turn, machine)
+    seen = domain.seen if domain is not None else Seen.OFF
+    if seen is Seen.RUNNING:
+        unnote(turn, machine.name)
+    if machine.name in turn.own.given_up:
+        return
+    if machine.to not in (NOBODY, turn.life.node):
+        yield_up(turn, machine, seen)
+    elif seen is Seen.PAUSED and machine.name in turn.own.notes.paused:
+        tell(turn, Order.RESUME, machine)
+    elif seen is Seen.OFF and machine.wanted is Wanted.RUNNING:
+        tell(turn, Order.START, machine)
+
+
+def yield_up(turn: Turn, machine: Machine, seen: Seen) -> None:
+    """Somebody else is to have it: stop it, and when it is off say so, once for all under this grant."""
+    if seen in LIVE:
+        tell(turn, Order.STOP, machine)
+    elif machine.name not in turn.own.commands:
+        give_up(turn, machine, failed=False)
+
+
+def give_up(turn: Turn, machine: Machine, *, failed: bool) -> None:
+    """From here on it is not started under this grant."""
+    given_up = {**turn.own.given_up, machine.name: (machine.grant, failed)}
+    turn.own = turn.own._replace(given_up=given_up)
+    unnote(turn, machine.name)
+
+
+def forget_given_up(turn: Turn) -> None:
+    """A later grant is another matter."""
+    given_up = turn.own.given_up
+    machines = turn.inventory.machines
+    kept = {name: one for name, one in given_up.items() if name in machines and machines[name].grant == one[0]}
+    if len(kept) < len(given_up):
+        turn.own = turn.own._replace(given_up=kept)
+
+
+# What came of it
+
+
+def shown(turn: Turn, domains: tuple[Domain, ...], free_mib: int) -> None:
+    """The hypervisor has told all that it has."""
+    turn.own = turn.own._replace(domains={one.name: one for one in domains}, free_mib=free_mib)
+
+
+def gone(turn: Turn) -> None:
+    """It cannot be asked: nothing is known, and nothing is told to it."""
+    turn.own = turn.own._replace(domains=None, free_mib=UNKNOWN_COUNT)
+
+
+def ended(turn: Turn, number: int, why: str | None) -> None:
+    """A command has succeeded (None) or failed."""
+    own = turn.own
+    found = next((name for name, one in own.commands.items() if one[0] == number), None)
+    if found is None:
+        return
+    order = own.commands[found][1]
+    rest = {name: one for name, one in own.commands.items() if name != found}
+    turn.own = own._replace(commands=rest)
+    if why is None:
+        turn.log(ENDED[order], found)
+        turn.over(Alarm.COMMAND, found)
+        if order is not Order.START:
+            turn.own = turn.own._replace(again={name: at for name, at in own.again.items() if name != found})
+        return
+    turn.log(Event.COMMAND_FAILED, found, detail=f"{order.value}: {why}")
+    machine = turn.inventory.machines.get(found)
+    if order is Order.START and machine is not None and machine.node == turn.life.node:
+        start_failed(turn, machine)
+    else:
+        turn.alarm(Alarm.COMMAND, found, f"{order.value}: {why}")
+
+
+def start_failed(turn: Turn, machine: Machine) -> None:
+    """Given up, if the hypervisor shows that it does not run; a start that took too long may have succeeded."""
+    domain = domain_of(turn, machine)
+    if turn.own.domains is not None and (domain is None or domain.seen is Seen.OFF):
+        give_up(turn, machine, failed=True)
+
+
+# What is told
+
+
+def reports(turn: Turn) -> tuple[Report, ...]:
+    """Where the inventory says otherwise of this node's own machines, the first few."""
+    found = []
+    for machine in owned(turn):
+        if machine.name in turn.own.given_up:
+            failed = turn.own.given_up[machine.name][1]
+            found.append(Report(machine.name, machine.grant, Seen.FAILED if failed else Seen.OFF, given_up=True))
+        elif machine.name not in turn.own.commands:
+            seen = seen_of(turn, machine)
+            if (seen, turn.life.node) != (machine.seen, machine.seen_on):
+                found.append(Report(machine.name, machine.grant, seen))
+        if len(found) >= REPORTS_MAX:
+            break
+    return tuple(found)
+
+
+def seen_of(turn: Turn, machine: Machine) -> Seen:
+    """What this node can say of it."""
+    if turn.own.domains is None:
+        return Seen.UNKNOWN
+    domain = domain_of(turn, machine)
+    return domain.seen if domain is not None else Seen.OFF
+
+
+def processes(turn: Turn) -> int:
+    """Managed machines that have a process here."""
+    if turn.own.domains is None:
+        return UNKNOWN_COUNT
+    known = turn.inventory.machines
+    names = turn.own.notes.managed
+    return sum(1 for one in turn.own.domains.values() if one.seen in LIVE and (one.name in known or one.name in names))
+
+
+# Notes
+
+
+def unnote(turn: Turn, name: str) -> None:
+    """It is not paused by us any more."""
+    notes = turn.own.notes
+    if name in notes.paused:
+        turn.own = turn.own._replace(notes=notes._replace(paused=notes.paused - {name}))
+
+
+def note(turn: Turn) -> None:
+    """Keep what must be remembered on the disk; what we have paused is noted before the pause is told."""
+    own = turn.own
+    if replica.caught_up(turn) and not turn.facts.suspended:
+        names = frozenset(one.name for one in owned(turn))
+        if names != own.notes.managed:
+            turn.own = own = own._replace(notes=Notes(names, own.notes.paused))
+    if own.noting or own.notes == own.noted:
+        return
+    if turn.now < own.note_again_at:
+        turn.wake_at(own.note_again_at)
+        return
+    number = turn.number()
+    turn.own = own._replace(noting=number, noting_what=own.notes)
+    turn.do(StoreNotes(number, own.notes))
+
+
+def noted(turn: Turn, number: int, *, well: bool) -> None:
+    """The notes are stored, or must be stored again."""
+    own = turn.own
+    if number != own.noting:
+        return
+    if well:
+        turn.own = own._replace(noting=0, noted=own.noting_what)
+    else:
+        turn.own = own._replace(noting=0, note_again_at=turn.now + NOTE_AGAIN_US)

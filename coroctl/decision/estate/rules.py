@@ -1,0 +1,27 @@
+"""The seam of the mutation test, as decision/rules.py is for the lease: one flag a rule, all true in production."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rules(NamedTuple):
+    """Everything true: docs/machines.md. A False breaks one rule, for the mutation test only."""
+
+    open_on_newest: bool = True
+    """I2: a new master copies the newest replica that it hears of before it opens its epoch."""
+    follow_only_the_chain: bool = True
+    """I3: an operation is applied only right after the one that it was made on."""
+    acknowledged_by_all: bool = True
+    """I4: ok only when every replica that is heard has stored it."""
+    heard_the_epoch: bool = True
+    """M1: nothing is started or resumed before the holder's inventory has been heard in this life, and with quorum."""
+    settled_before_start: bool = True
+    """M2: a grant counts once it is acknowledged."""
+    given_up_by_owner: bool = True
+    """M2: a machine gets another owner only when the former one has given it up, or is clear."""
+    pause_below_quorum: bool = True
+    """M4."""
+
+
+RULES = Rules()

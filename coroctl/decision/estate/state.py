@@ -1,0 +1,204 @@
+"""What one node knows of machines: frozen groups, one an aspect, and the Turn in which a step replaces some of them.
+
+Owns no rule; the same pattern as the lease core's state.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from coroctl.decision.estate.actions import Log, Notes, Order, Warn, WarnOver
+from coroctl.decision.estate.inventory import EMPTY, Inventory
+from coroctl.decision.estate.rules import RULES, Rules
+from coroctl.decision.estate.values import EMPTY as NO_STOCK
+from coroctl.decision.estate.values import NOTHING, Domain, Operation, Position, Stock
+from coroctl.decision.values import NOBODY
+
+if TYPE_CHECKING:
+    from coroctl.decision.actions import Step
+    from coroctl.decision.estate.actions import Action, Alarm, Event
+    from coroctl.decision.estate.events import Input, Wish
+    from coroctl.model import NodeId
+
+NEVER = 1 << 62
+
+
+class Life(NamedTuple):
+    """This life of the daemon."""
+
+    node: NodeId
+    rules: Rules = RULES
+
+
+class Replica(NamedTuple):
+    """The inventory here: in memory, on disk, and on its way to either."""
+
+    inventory: Inventory = EMPTY
+    stored: Position = NOTHING
+    """Up to here it is fsynced."""
+    tail: tuple[Operation, ...] = ()
+    """The newest operations, for whoever is a little behind."""
+    storing: int = 0
+    """The store in flight; 0 if none is."""
+    storing_to: Position = NOTHING
+    retry_at: int = 0
+    pulling: int = 0
+    """The pull in flight; 0 if none is."""
+    pulling_from: NodeId = NOBODY
+    retry_pull_at: int = 0
+    floor: Position | None = None
+    """M1: what the holder had made when it first named something that this node has sent since it started, or was
+    below quorum; None: nothing yet."""
+    settled: Position = NOTHING
+    """Up to here every replica that the holder heard has stored it (I4)."""
+
+
+class Waiting(NamedTuple):
+    """An operator's wish whose operation is made, and not acknowledged yet."""
+
+    wish: Wish
+    position: Position
+    since: int
+
+
+class Reading(NamedTuple):
+    """A machine's definition is asked for, to be adopted."""
+
+    number: int
+    wish: Wish
+
+
+class Desk(NamedTuple):
+    """This node as holder."""
+
+    opened: int = 0
+    """The epoch that it has opened in this life; 0: none."""
+    waiting: tuple[Waiting, ...] = ()
+    unopened: tuple[tuple[Wish, int], ...] = ()
+    """Wishes that came before the epoch was opened, and when."""
+    reading: tuple[Reading, ...] = ()
+    unsettled_since: int = 0
+    """Since when something has not been acknowledged; 0: nothing waits."""
+    steps: tuple[tuple[int, Step, int], ...] = ()
+    """Asked for by the lease's core, and not done: number, step, when."""
+
+
+class Own(NamedTuple):
+    """This node's own machines."""
+
+    domains: dict[str, Domain] | None = None
+    """As the hypervisor has last shown them; None: it cannot be asked."""
+    free_mib: int = -1
+    commands: dict[str, tuple[int, Order]] = {}  # noqa: RUF012  (replaced, never changed)
+    """Under way, by machine: at most one each."""
+    again: dict[str, int] = {}  # noqa: RUF012
+    """When a machine may be told something next."""
+    given_up: dict[str, tuple[Position, bool]] = {}  # noqa: RUF012
+    """Grants under which a machine is not started here any more; and whether because its start failed."""
+    notes: Notes = Notes()
+    noted: Notes = Notes()
+    """As stored."""
+    noting: int = 0
+    noting_what: Notes = Notes()
+    note_again_at: int = 0
+
+
+class Estate(NamedTuple):
+    """One node."""
+
+    life: Life
+    replica: Replica = Replica()
+    desk: Desk = Desk()
+    own: Own = Own()
+    stock: Stock = NO_STOCK
+    """As last told."""
+    alarms: frozenset[tuple[Alarm, str]] = frozenset()
+    problem: str = ""
+    """Of the start, until it is told."""
+    numbers: int = 0
+    wake: int = 0
+
+
+class Turn:
+    """One step in the making."""
+
+    __slots__ = (
+        "actions",
+        "alarms",
+        "desk",
+        "facts",
+        "life",
+        "now",
+        "numbers",
+        "own",
+        "problem",
+        "replica",
+        "stock",
+        "wake",
+        "wall_s",
+    )
+
+    def __init__(self, estate: Estate, given: Input) -> None:
+        (
+            self.life,
+            self.replica,
+            self.desk,
+            self.own,
+            self.stock,
+            self.alarms,
+            self.problem,
+            self.numbers,
+            _,
+        ) = estate
+        self.now, self.wall_s, self.facts = given.now, given.wall_s, given.facts
+        self.wake = NEVER
+        self.actions: list[Action] = []
+
+    def close(self) -> Estate:
+        """The estate after the step."""
+        return Estate(
+            self.life,
+            self.replica,
+            self.desk,
+            self.own,
+            self.stock,
+            self.alarms,
+            self.problem,
+            self.numbers,
+            self.wake,
+        )
+
+    @property
+    def inventory(self) -> Inventory:
+        """The newest that this node knows."""
+        return self.replica.inventory
+
+    def do(self, action: Action) -> None:
+        """Ask for an action."""
+        self.actions.append(action)
+
+    def number(self) -> int:
+        """A fresh number."""
+        self.numbers += 1
+        return self.numbers
+
+    def wake_at(self, moment: int) -> None:
+        """Something is to be decided at that moment of time to come."""
+        if self.now < moment < self.wake:
+            self.wake = moment
+
+    def log(self, event: Event, name: str = "", node: int = 0, detail: str = "") -> None:
+        """One line."""
+        self.do(Log(event, name, node, detail))
+
+    def alarm(self, what: Alarm, about: str = "", detail: str = "") -> None:
+        """Once, until `over`."""
+        if (what, about) not in self.alarms:
+            self.alarms |= {(what, about)}
+            self.do(Warn(what, about, detail))
+
+    def over(self, what: Alarm, about: str = "") -> None:
+        """The next one is told again."""
+        if (what, about) in self.alarms:
+            self.alarms -= {(what, about)}
+            self.do(WarnOver(what, about))
