@@ -6,7 +6,10 @@ import asyncio
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import pytest
 
 from coroctl.cli.main import main
 from coroctl.daemon.rendering import Level
@@ -14,8 +17,6 @@ from tests.daemon.control_sockets import DEADLINE_S, Daemon, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 PROBE = "import sys, coroctl.client as c; c.Client.__init__.__defaults__ = (sys.argv[1],)\n"
 PROBE += "from coroctl.cli.main import main; sys.exit(main(sys.argv[2:]))"
@@ -50,6 +51,23 @@ async def test_since_an_id_all_pages(tmp_path: Path) -> None:
         ids = [daemon.journal.event(Level.INFO, "step", 4).id for _ in range(450)]
         found = [json.loads(line) for line in await printed(daemon, "events", "--json", "--since", str(ids[9]))]
         assert [event["id"] for event in found] == ids[10:]
+
+
+async def test_since_a_time(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        events = [daemon.journal.event(Level.INFO, "step", 4) for _ in range(40)]
+        cut = events[25].time_us
+        stamp = datetime.fromtimestamp(cut / 1e6, UTC).isoformat(timespec="microseconds")
+        found = [json.loads(line) for line in await printed(daemon, "events", "--json", "--since", stamp)]
+        assert [event["id"] for event in found] == [event.id for event in events if event.time_us >= cut]
+        assert await printed(daemon, "events", "--since", "2020-01-01") == await printed(daemon, "events")
+        assert await printed(daemon, "events", "--since", "2999-01-01") == []
+
+
+def test_what_is_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        main(["events", "--since", "soon"])
+    assert "neither an event's id nor a time: 'soon'" in capsys.readouterr().err
 
 
 async def test_following(tmp_path: Path) -> None:
