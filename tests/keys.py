@@ -10,7 +10,7 @@ from coroctl.tui.keys import catalogue, shown
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- keys: python -m tests.keys -->\n", "<!-- end of keys -->\n"
 WHERE = {
-    "Console": "everywhere",
+    "TerminalApp": "everywhere",
     "Overview": "overview",
     "LiveTable": "tables",
     "Follower": "events, the log's end",

@@ -5,57 +5,43 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
-from textual.app import App
-from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from coroctl.sources.logs import known_logs
 from coroctl.tui import terminal
+from coroctl.tui.base import PLAIN, TerminalApp
 from coroctl.tui.bell import Bell
 from coroctl.tui.messages import Logged, Opened, Updated, Wanted
-from coroctl.tui.palette import NodeActions
-from coroctl.tui.profile import Profile, theme
+from coroctl.tui.palette import Commands
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.log import LogScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.overview import Overview, local_time
 from coroctl.tui.view import Current, Shows, screen_of, screen_of_node
-from coroctl_widgets import Badge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from textual.binding import BindingType
 
     from coroctl.actions import Action
     from coroctl.model import Availability
     from coroctl.sources.feed import Feed, Update
     from coroctl.sources.logs import LogFollower
+    from coroctl.tui.profile import Profile
     from coroctl.tui.screens.action import Operator
 
 TICK_S = 1.0
 """How often the age of the data and a silent source are looked at."""
-PLAIN = Profile()
 LOG_S = 0.25
 """How often the log is read, on a thread of its own."""
 
 
-class Console(App[None]):
+class Console(TerminalApp):
     """``coroctl`` on a terminal."""
 
-    TITLE = "coroctl"
-    CSS = "SearchIcon { display: none; }"  # a picture that many terminals cannot show
-    ENABLE_COMMAND_PALETTE = False  # no key of its own, and no commands of Textual's
-    COMMANDS = {NodeActions}  # noqa: RUF012 - as App has it
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Quit", id="quit"),
-        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-        Binding("question_mark", "help", "Help", id="help"),
-        Binding("ctrl+p", "command_palette", "Palette", show=False, id="palette"),
-    ]
+    COMMANDS = {Commands}  # noqa: RUF012 - as App has it
 
     def __init__(
         self,
@@ -67,13 +53,9 @@ class Console(App[None]):
         profile: Profile = PLAIN,
     ) -> None:
         """Without an `operator` nothing can be changed, and nothing that would is offered."""
-        super().__init__(ansi_color=True)
-        self._profile = profile
+        super().__init__(profile)
         self._bell = Bell()
-        self.badge = Badge(profile.name, profile.colour)
         self._operator = operator
-        self.use_command_palette = operator is not None
-        self.animation_level = "none"
         self._feed = feed
         self._follower = log
         self._overview = Overview(
@@ -84,12 +66,7 @@ class Console(App[None]):
         self._current = Current()
 
     def on_mount(self) -> None:
-        # Textual's own dark theme paints every blank and confuses warning with error in 16 colours.
-        self.theme = theme(self._profile)
-        self.set_keymap(self._profile.keys)
         self.push_screen(self._overview)
-        if not self.is_headless:
-            terminal.end_on_signals(lambda code: self.exit(return_code=code))
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._begin)
 
@@ -175,17 +152,6 @@ class Console(App[None]):
             self._ended.wait(LOG_S)
         self._follower.close()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The palette offers actions and nothing else."""
-        return self._operator is not None if action == "command_palette" else super().check_action(action, parameters)
-
     def action_open_log(self) -> None:
         """The log whose end the overview shows, and the others, as a whole."""
         self.push_screen(LogScreen(self._follower.path, known_logs()))
-
-    def action_help(self) -> None:
-        """The help is made from the bindings, so it cannot lie."""
-        if self.screen.query("HelpPanel"):
-            self.action_hide_help_panel()
-        else:
-            self.action_show_help_panel()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.binding import Binding
 from textual.keys import Keys, format_key
 
-from coroctl.tui.app import Console
+from coroctl.tui.base import TerminalApp
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.alarms import Alarms
 from coroctl.tui.screens.configuration import ConfigurationScreen
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE = "everywhere"
 PLACES: Mapping[str, tuple[type[DOMNode], ...]] = {
-    EVERYWHERE: (Console,),
+    EVERYWHERE: (TerminalApp,),
     "overview": (Overview, LiveTable, EventList, LogTail),
     "node": (NodeScreen, LiveTable),
     "links": (Links, LinkMatrix, LiveTable),

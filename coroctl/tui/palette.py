@@ -1,9 +1,9 @@
-"""What the command palette offers: the actions on the node under the cursor."""
+"""What the command palette offers: the actions on the node under the cursor, the screens, and what the app can do."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Provider
 
@@ -12,31 +12,49 @@ from coroctl.tui.screens.overview import Overview
 from coroctl_widgets import neutral
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from textual.command import Hits
 
-    from coroctl.actions import Action
-    from coroctl.tui.messages import Wanted
+GENERAL = (
+    ("Links", "open('links')", "who hears whom, and every link from this node"),
+    ("Alarms", "open('alarms')", "what is wrong, and what to do about it"),
+    ("Configuration", "open('configuration')", "the file, lint, and what each node has loaded"),
+    ("Whole log", "open_log", "a log of any size: search, filter, go to a time"),
+    ("Save the screen", "save", "as SVG and as text"),
+    ("Keys", "help", "all of this screen"),
+    ("Quit", "quit", "leave the console"),
+)
+"""What it is called, the app's action, and what it does."""
 
 
-class NodeActions(Provider):
+class _Command(NamedTuple):
+    text: str
+    run: Callable[[], object]
+    help: str
+
+
+class Commands(Provider):
     """The node is the one of the moment when the palette was opened."""
 
     async def discover(self) -> Hits:
-        for text, action, wanted in self._commands():
-            yield DiscoveryHit(text, partial(self.screen.post_message, wanted), help=action.help)
+        for text, run, about in self._commands():
+            yield DiscoveryHit(text, run, help=about)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for text, action, wanted in self._commands():
+        for text, run, about in self._commands():
             score = matcher.match(text)
             if score > 0:
-                yield Hit(score, text, partial(self.screen.post_message, wanted), help=action.help)
+                yield Hit(score, text, run, help=about)
 
-    def _commands(self) -> Iterator[tuple[str, Action, Wanted]]:
-        if isinstance(self.screen, Overview):
+    def _commands(self) -> Iterator[_Command]:
+        overview = self.screen
+        if isinstance(overview, Overview):
             for action in ACTIONS:
-                wanted = self.screen.wanted(action)
-                if wanted is not None:
-                    yield f"{action.label} {neutral(wanted.label)}", action, wanted
+                wanted = overview.wanted(action)
+                if wanted is not None and overview.acts:
+                    text = f"{action.label} {neutral(wanted.label)}"
+                    yield _Command(text, partial(overview.post_message, wanted), action.help)
+        for text, run, about in GENERAL:
+            yield _Command(text, partial(self.app.run_action, run), about)

@@ -62,6 +62,7 @@ class Listing(LineWidget, can_focus=True):
         Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False, id="page-up"),
         Binding("home,g", "first", "First line", show=False, id="first"),
         Binding("end,G", "last", "Last line", show=False, id="last"),
+        Binding("y", "copy", "Copy the line", show=False, id="copy"),
         Binding("n", "remark(1)", "Next finding", id="next-finding"),
         Binding("N", "remark(-1)", "Finding before", show=False, id="previous-finding"),
     ]
@@ -186,6 +187,10 @@ class Listing(LineWidget, can_focus=True):
 
     def action_last(self) -> None:
         self._move(len(self._rows) - 1)
+
+    def action_copy(self) -> None:
+        """The line under the cursor, to the terminal's clipboard."""
+        self.app.copy_to_clipboard(self.text)
 
     def action_remark(self, by: int) -> None:
         """To the next remark, or the one before; from the last to the first."""

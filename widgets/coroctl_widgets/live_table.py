@@ -44,6 +44,7 @@ class LiveTable(LineWidget, can_focus=True):
         Binding("home,g", "first", "First", show=False, id="first"),
         Binding("end,G", "last", "Last", show=False, id="last"),
         Binding("enter", "select", "Open", show=False, id="open"),
+        Binding("y", "copy", "Copy the row", show=False, id="copy"),
         Binding("slash", "filter", "Filter", key_display="/", id="filter"),
         Binding("greater_than_sign", "sort(1)", "Sort by the next column", show=False, key_display=">", id="sort"),
         Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<", id="sort-back"),
@@ -282,6 +283,11 @@ class LiveTable(LineWidget, can_focus=True):
     def action_select(self) -> None:
         if self.cursor_key is not None:
             self.post_message(self.RowSelected(self, self.cursor_key))
+
+    def action_copy(self) -> None:
+        """The row under the cursor, to the terminal's clipboard."""
+        if self._rows:
+            self.app.copy_to_clipboard("  ".join(cell.text.strip() for cell in self._rows[self._cursor].cells))
 
     # Sorting and filtering.
 

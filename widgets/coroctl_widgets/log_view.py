@@ -80,6 +80,7 @@ class LogView(Vertical):
         Binding("pageup,ctrl+b,b", "page(-1)", "Page up", show=False, id="page-up"),
         Binding("right,l", "sideways(1)", "Right", show=False, id="right"),
         Binding("left,h", "sideways(-1)", "Left", show=False, id="left"),
+        Binding("y", "copy", "Copy the line that was found", show=False, id="copy"),
         Binding("escape", "cancel", "Cancel; all lines; back", show=False, id="cancel-search"),
     ]
 
@@ -341,6 +342,12 @@ class LogView(Vertical):
 
     def action_sideways(self, by: int) -> None:
         self._lines.sideways(by)
+
+    def action_copy(self) -> None:
+        """To the terminal's clipboard; without a line that was found, the last one that is seen."""
+        rows = self._frame.rows if self._frame is not None else ()
+        if rows:
+            self.app.copy_to_clipboard(next((row.text for row in rows if row.found), rows[-1].text))
 
     def _act(self, act: Callable[[Session], object]) -> None:
         self._hunt.complaint = ""

@@ -94,6 +94,11 @@ class Overview(Screen[None]):
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._no_log = ""
 
+    @property
+    def acts(self) -> bool:
+        """Whether there are actions."""
+        return self._actions
+
     def compose(self) -> ComposeResult:
         yield self._title
         yield self._gauge
