@@ -37,6 +37,8 @@ GROUPS = {STATUS: "coroctl", CONTROL: "coroctl-admin"}
 ANSWER_S = 2.0
 PREFLIGHT_S = 5.0
 """systemd may have to be asked."""
+HOST_S = 6.0
+"""A process may have to be started, and on another node."""
 CHANGE_S = 30.0
 """A change is distributed to every node before it is answered."""
 _ROLES = b'{"v": 1, "id": "-", "verb": "roles"}\n'
@@ -125,6 +127,18 @@ class Client:
     def follow(self, since: int | None = None, limit: int = 200, timeout_s: float = ANSWER_S) -> Stream:
         """The same, and then pages of what happens from now on: ``{"events": [...]}``."""
         return Stream(self._send(STATUS, {**_events(since, limit), "follow": True}, timeout_s))
+
+    def log(self, node: int, wanted: Json, timeout_s: float = ANSWER_S) -> Stream:
+        """A node's log, ``{"lines": [[time or None, text], ...]}`` again and again (docs/control-sockets.md)."""
+        return Stream(self._send(STATUS, {"verb": "log", "node": node, **wanted}, timeout_s))
+
+    def host(self, node: int, timeout_s: float = HOST_S) -> Json:
+        """A node's machine (docs/control-sockets.md). Raises Silent if that node does not tell it."""
+        told: Json = self._once(STATUS, {"verb": "host", "nodes": [node]}, timeout_s)["hosts"][0]
+        if "why" in told:
+            raise Silent(str(told["why"]))
+        host: Json = told["host"]
+        return host
 
     def preflight(self, verb: str, node: int, more: Json | None = None, timeout_s: float = PREFLIGHT_S) -> Json:
         """What the change would lead to (docs/control-sockets.md); `more` has the verb's own arguments."""

@@ -68,6 +68,15 @@ class Pause(NamedTuple):
     ms: int
 
 
+class Load(NamedTuple):
+    """Of a node's machine."""
+
+    average: float
+    """Processes that ran or waited to run, in the last minute."""
+    cores: int
+    """Processors that they share."""
+
+
 class Node(NamedTuple):
     """One configured node, or a member that the configuration does not name."""
 
@@ -103,6 +112,8 @@ class Node(NamedTuple):
     """Whose heartbeats its corolistener takes in; None if that is not told."""
     config_sha256: str = ""
     """Of the file that its corolistener has loaded; empty if that is not told."""
+    load: Load | None = None
+    """None if its corolistener has not told it lately."""
 
 
 class Quorum(NamedTuple):

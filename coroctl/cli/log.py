@@ -1,4 +1,7 @@
-"""``coroctl log``: the end of a log, or what matches in all of it, and what comes from now on. Plain text."""
+"""``coroctl log``: the end of a log, or what matches in all of it, and what comes from now on. Plain text.
+
+This node's are read as files, by whoever asks; other nodes' (`nodelogs`) are told by their corolisteners.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from coroctl.cli.text import plain
+from coroctl.cli import nodelogs
+from coroctl.cli.nodelogs import LAST, Look
 from coroctl.sources.logs import LogUnreadable, choose_log, known_logs
-from coroctl_widgets.logfile import lines, seeker, times
+from coroctl_widgets.logfile import times
+from coroctl_widgets.logfile.excerpt import Excerpt, Wanted
 from coroctl_widgets.logfile.file import LogFile
-from coroctl_widgets.logfile.grep import Sieve
-from coroctl_widgets.logfile.growth import Growth
 from coroctl_widgets.logfile.matching import Matcher, Pattern, PatternError
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
     from coroctl_widgets.logfile.lines import Line
 
-LAST = 50
 LOOK_S = 0.25
 
 
@@ -34,81 +36,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--invert", action="store_true", help="lines without it")
     parser.add_argument("-C", "--context", type=_count, default=0, metavar="N", help="and N lines around each")
     parser.add_argument("--since", metavar="TIME", help=f"from then on: {times.FORMS}")
+    parser.add_argument("--node", action="append", metavar="NODE", help="that node's log; again for more: by time")
+    parser.add_argument("--all-nodes", action="store_true", help="the logs of all nodes as one, by time")
+    parser.epilog = (
+        "Of other nodes corolistener's and corosync's log, at most the newest 10000 lines of each. "
+        "Exit code 1 if one of them does not tell its log."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print them. 1 if the log cannot be read."""
+    """Print them. 1 if a log cannot be read."""
+    if args.node or args.all_nodes:
+        return nodelogs.run(args)
     path = _path(args.file)
-    matcher = None if args.grep is None else Matcher(Pattern(args.grep, args.invert))
-    sieve = Sieve(matcher, args.context)
+    look = Look.of(sys.stdout)
     try:
-        with LogFile(path) as file:
-            end = lines.start_of(file, file.size) if args.follow else file.size
-            start = _start(file, args, matcher)
-            if start < end:
-                _print(sieve.sift(_Until(file, end), start))
+        file = LogFile(path)
+        with Excerpt(file, _wanted(args, file), follow=args.follow) as excerpt:
+            _print(excerpt.now(), look)
             if args.follow:
-                _follow(file, end, sieve)
+                _follow(excerpt, look)
     except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
         raise LogUnreadable(path, error.strerror or str(error)) from None
     return 0
 
 
-class _Until:
-    """A file up to a place: what comes after it is told later."""
-
-    def __init__(self, file: LogFile, size: int) -> None:
-        self._file = file
-        self.size = size
-
-    def read(self, offset: int, count: int) -> bytes:
-        return self._file.read(offset, max(0, min(count, self.size - offset)))
-
-
-def _follow(file: LogFile, start: int, sieve: Sieve) -> None:
-    growth = Growth(file, start)
-    never = threading.Event()
-    try:
-        while True:
-            for line in growth.read():
-                _print(sieve.take(line))
-            sys.stdout.flush()
-            never.wait(LOOK_S)
-    finally:
-        growth.close()
-
-
-def _start(file: LogFile, args: argparse.Namespace, matcher: Matcher | None) -> int:
-    """Where to begin."""
-    start = 0
+def _wanted(args: argparse.Namespace, file: LogFile) -> Wanted:
+    matcher = None if args.grep is None else Matcher(Pattern(args.grep, args.invert))
+    since = None
     if args.since is not None:
-        moment = times.typed(args.since, time.time(), file.changed_s)
-        if moment is None:
+        since = times.typed(args.since, time.time(), file.changed_s)
+        if since is None:
+            file.close()
             raise LogUnreadable(args.since, f"not a time; for example {times.FORMS}")
-        start = times.place_of(file, moment, file.changed_s)
-    count = args.n if args.n is not None else LAST if args.since is None and matcher is None else None
-    if count is None:
-        return start
-    return max(start, _last(file, count, matcher, args.context))
+    count = args.n if args.n is not None else LAST if since is None and matcher is None else None
+    return Wanted(count, since, matcher, args.context)
 
 
-def _last(file: LogFile, count: int, matcher: Matcher | None, context: int) -> int:
-    """Where the last so many lines begin that are wanted, with their context."""
-    if count == 0:
-        return file.size
-    if matcher is None:
-        found = lines.before(file, file.size, count)
-        return found[0].start if found else 0
-    hits = seeker.hits(file, [matcher], seeker.Order(0, 0, file.size, count, up=True))
-    first = min(hits, default=file.size)
-    around = lines.before(file, first, context)
-    return around[0].start if around else first
+def _follow(excerpt: Excerpt, look: Look) -> None:
+    never = threading.Event()
+    while True:
+        _print(excerpt.more(), look)
+        sys.stdout.flush()
+        never.wait(LOOK_S)
 
 
-def _print(found: Iterable[Line | None]) -> None:
+def _print(found: Iterable[Line | None], look: Look) -> None:
     for line in found:
-        text = "--" if line is None else line.data.decode("utf-8", "replace").expandtabs()
-        print(text if text.isprintable() else plain(text))
+        print(look.line(None if line is None else line.data.decode("utf-8", "replace")))
 
 
 def _path(word: str | None) -> str:

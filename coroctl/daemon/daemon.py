@@ -31,6 +31,7 @@ from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_facts, read_run
 from coroctl.daemon.shell import Shell, Tools
 from coroctl.daemon.sockets import Sockets
+from coroctl.daemon.telling import Telling
 from coroctl.daemon.view import status, visible
 from coroctl.daemon.witness import Reporter
 from coroctl.decision.core import Start
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from coroctl.daemon.journal import Journal
     from coroctl.daemon.paths import Paths
     from coroctl.daemon.preflight import Ready
-    from coroctl.decision.messages import Edit
     from coroctl.decision.settings import Settings, Voters
     from coroctl.decision.state import State
     from coroctl.model import Role
@@ -110,10 +110,13 @@ class Daemon:
                 self._facts,
                 self._probing.look,
                 self.reporter.answer_to,
-                self._file_problem,
+                lambda edit: file_problem(self.loaded.data, edit),
             )
         )
-        self._sockets = Sockets(paths.run, self._picture, self.desk, journal)
+        self._telling = Telling(
+            ready.node, paths.log, lambda: self.loaded, self.neighbours, self._probing.answer, self._is_watched
+        )
+        self._sockets = Sockets(paths.run, self._picture, self.desk, self._telling, journal)
         self._next_outfit: Outfit | None = None
         """To be put on when nothing of the present one is in use."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -181,7 +184,8 @@ class Daemon:
         if post is not None and state.claim.office is Office.HOLDING and state.duty.serving:
             await self.master.add_address(post, lease_until)
         await kit.start(self.master.kit, self.reporter.note)
-        self.neighbours.serve(self._probing.answer)
+        self.neighbours.serve(self._telling.answer)
+        self._begin_task(self._telling.loads.ask_on())
         await self._sockets.start()
         for group in self._sockets.missing_groups:
             self.reporter.note(Level.WARNING, "no-group", group=group, text="only root can use its socket")
@@ -201,6 +205,7 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await self._sockets.close()
+        await self._telling.close()
         await self.neighbours.close()
         await self._files.close()
         await kit.stop(self.master.kit)
@@ -313,14 +318,15 @@ class Daemon:
             dropped=self.neighbours.dropped(),
             skew_ms=self.neighbours.skew_ms(),
             hearing=self.neighbours.hearing(),
+            loads=self._telling.loads.told(self.ready.node),
             warnings=self.neighbours.troubles(),
             started=self._started,
             program=program_version(),
             past=self.chronicle.past(),
         )
 
-    def _file_problem(self, edit: Edit) -> str:
-        return file_problem(self.loaded.data, edit)
+    def _is_watched(self) -> bool:
+        return self._sockets.watched
 
     def _dead_man(self) -> DeadMan:
         post = self.master.kit.post

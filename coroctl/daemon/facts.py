@@ -13,7 +13,7 @@ from coroctl.daemon.chronicle import NOTHING, Past
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from coroctl.model import NodeId, NodeStatus
+    from coroctl.model import Load, NodeId, NodeStatus
 
 
 class DeadMan(Enum):
@@ -68,6 +68,8 @@ class Facts(NamedTuple):
     """A peer's wall clock less this node's, of peers that told it."""
     hearing: Mapping[NodeId, Mapping[NodeId, int]] = {}
     """Per node, this one included, how long ago it took something in from each other one, microseconds."""
+    loads: Mapping[NodeId, Load] = {}
+    """Of the nodes that have told it lately, this one included."""
     warnings: tuple[str, ...] = ()
     """What the shell itself has found wrong, and is not over."""
     started: float = 0.0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NAMES_S = 0.5
 """How long a start waits for names to be looked up; numeric addresses need no time."""
 LISTEN_AGAIN_S = 5.0
+HEARD_US = 1_000_000
 
 
 class Neighbours:
@@ -146,6 +147,11 @@ class Neighbours:
     def hearing(self) -> Mapping[NodeId, Mapping[NodeId, int]]:
         """Who hears whom, and how long ago, microseconds."""
         return self._transport.hearing() if self._transport is not None else {}
+
+    def heard(self) -> tuple[NodeId, ...]:
+        """Of whom something was taken in during the last second."""
+        ages = self.hearing().get(self._node, {})
+        return tuple(node for node, age_us in ages.items() if age_us < HEARD_US)
 
     def troubles(self) -> tuple[str, ...]:
         """Links that cannot be used."""

@@ -12,7 +12,7 @@ from coroctl.daemon.editing import edited
 from coroctl.daemon.identities import insist_sound
 from coroctl.daemon.manager import ManagerError
 from coroctl.daemon.outlook_subject import Probe
-from coroctl.daemon.pull import Fit, PullError
+from coroctl.daemon.pull import About, Fit, PullError
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Probing:
 
     async def answer(self, question: Question) -> Reply:
         """For PullServer: the questions about files are the files' affair."""
-        return await looked(self._manager()) if question.fit else await self._serve(question)
+        return await looked(self._manager()) if question.about is About.FIT else await self._serve(question)
 
 
 async def looked(manager: Manager | None) -> Fit:

@@ -10,6 +10,7 @@ import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from coroctl.daemon.logs import LogError, LogWanted, log_wanted
 from coroctl.daemon.outlook_subject import Seen
 from coroctl.decision import messages
 from coroctl.decision.values import NOBODY, Identity
@@ -36,6 +37,8 @@ class Verb(Enum):
     """One text, ``1:master 2:slave 3:-``: for a reader that does without JSON."""
     WATCH = "watch"
     EVENTS = "events"
+    LOG = "log"
+    HOST = "host"
     PREFLIGHT = "preflight"
     SET_PRIORITY = "set-priority"
     PROMOTE = "promote"
@@ -61,6 +64,8 @@ CHANGES = {
 PLANNED = (Verb.SET_PRIORITY, Verb.PROMOTE, Verb.SUSPEND, Verb.RESUME)
 """Those that have a preflight."""
 LINKS = 8
+HOSTS = 128
+"""The most nodes whose machines are asked for at once."""
 NAME_CHARS = 255
 SHA256_DIGITS = 64
 
@@ -177,6 +182,24 @@ def events_of(call: Call) -> Events:
         raise Refused("argument", "follow must be true or false", call.id)
     limit = _number(call, "limit", 1, EVENTS_A_PAGE) if "limit" in call.arguments else EVENTS_A_PAGE
     return Events(since, limit, follow)
+
+
+def log_of(call: Call) -> tuple[NodeId | None, LogWanted]:
+    """Whose log (None: this node's), and what of it. Raises Refused."""
+    node = None if call.arguments.get("node") is None else NodeId(_number(call, "node", 1, MOST_U32))
+    try:
+        return node, log_wanted(call.arguments)
+    except LogError as error:
+        raise Refused("argument", str(error), call.id) from None
+
+
+def hosts_of(call: Call) -> tuple[NodeId, ...]:
+    """Whose machines; none: this node's. Raises Refused."""
+    said = call.arguments.get("nodes", [])
+    if not isinstance(said, list) or len(said) > HOSTS:
+        raise Refused("argument", f"nodes must be a list of at most {HOSTS} nodeids", call.id)
+    one = call._replace(arguments={str(place): node for place, node in enumerate(said)})
+    return tuple(NodeId(_number(one, place, 1, MOST_U32)) for place in one.arguments)
 
 
 def answer(request: str, result: object) -> bytes:

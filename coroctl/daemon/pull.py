@@ -1,6 +1,7 @@
-"""Questions to another node's daemon, over TCP: which file it has loaded, the file itself, and how its manager is.
+"""Questions to another node's daemon, over TCP: which file it has loaded, the file itself, how its manager and its
+machine are, and what is in its logs.
 
-One sealed question and one sealed answer a connection.
+One sealed question and one sealed answer a connection; a log is as many of them as it takes.
 
 Owns the port's listening sockets. Knows neither what is in a file nor where it is kept: who serves is asked for the
 bytes, who asks checks them. The answer is sealed for the question's own nonce, so that no old answer fits; a question
@@ -12,12 +13,26 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
 from coroctl.daemon import pull_wire
-from coroctl.daemon.pull_wire import QUESTION_MAX, Closed, Fit, NobodyThere, Pulled, PullError, Question, Reply, Told
+from coroctl.daemon.pull_wire import (
+    QUESTION_MAX,
+    About,
+    Closed,
+    Fit,
+    Flow,
+    Looked,
+    NobodyThere,
+    Pulled,
+    PullError,
+    Question,
+    Reply,
+    Told,
+)
 from coroctl.daemon.seal import BLOB_MAX, open_blob, seal_blob
 from coroctl.errors import CoroctlError
 
@@ -25,16 +40,32 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from coroctl.daemon.keys import Key
+    from coroctl.daemon.logs import LogWanted
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
-__all__ = ["Fit", "NobodyThere", "PullClient", "PullError", "PullServer", "Pulled", "Question", "Reply", "Told"]
+__all__ = [
+    "About",
+    "Fit",
+    "Looked",
+    "NobodyThere",
+    "PullClient",
+    "PullError",
+    "PullServer",
+    "Pulled",
+    "Question",
+    "Reply",
+    "Told",
+]
 
 T = TypeVar("T")
 
 PULL_S = 5.0
 """For a whole pull, and for a whole connection at the server."""
 CONNECTIONS = 8
+"""At a time; a log that is under way does not count."""
+SILENCE_S = 15.0
+"""A log has something to say every 5 s; unsent bytes that nobody confirms so long end the connection, too."""
 _QUESTION = "configuration wanted"
 _ANSWER = "configuration for"
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
@@ -80,10 +111,67 @@ class PullClient:
 
     async def fit(self, source: NodeId, own: Identity, within_s: float) -> Fit:
         """What that node sees of its manager. PullError in that time."""
-        return await self._ask(source, Question(None, own, "", fit=True), within_s, pull_wire.fit)
+        return await self._ask(source, Question(None, own, "", About.FIT), within_s, pull_wire.fit)
+
+    async def look(self, source: NodeId, about: About, own: Identity, within_s: float) -> Looked:
+        """What that node says of its machine: LOAD or HOST. PullError in that time."""
+        return await self._ask(source, Question(None, own, "", about), within_s, pull_wire.looked)
+
+    async def log(
+        self, source: NodeId, wanted: LogWanted, own: Identity, within_s: float
+    ) -> AsyncGenerator[bytes, None]:
+        """A log of that node, piece by piece, until it ends the connection. PullError: it does not begin within that
+        time, or falls silent.
+        """
+        nonce = secrets.token_hex(16)
+        reader, writer, piece = await self._begin(source, Question(None, own, nonce, About.LOG, wanted), within_s)
+        try:
+            number = 0
+            while True:
+                yield piece
+                number += 1
+                async with asyncio.timeout(SILENCE_S):
+                    blob = await pull_wire.receive(reader, BLOB_MAX)
+                piece = self._opened(blob, f"{nonce} {number}")
+        except Closed:
+            return
+        except TimeoutError:
+            raise PullError(f"it has said nothing for {SILENCE_S:g} s") from None
+        except OSError as error:
+            raise PullError(error.strerror or str(error)) from error
+        finally:
+            writer.transport.abort()
 
     async def _ask(self, source: NodeId, question: Question, within_s: float, read: Callable[[bytes], T]) -> T:
         """The question needs no nonce yet."""
+
+        async def ask(address: str) -> T:
+            asked = question._replace(nonce=secrets.token_hex(16))
+            reader, writer = await self._say(address, asked)
+            try:
+                return read(self._opened(await pull_wire.receive(reader, BLOB_MAX), asked.nonce))
+            finally:
+                writer.transport.abort()
+
+        return await self._over_links(source, within_s, ask)
+
+    async def _begin(
+        self, source: NodeId, question: Question, within_s: float
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        """A connection over which the first piece has come."""
+
+        async def begin(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+            reader, writer = await self._say(address, question)
+            try:
+                return reader, writer, self._opened(await pull_wire.receive(reader, BLOB_MAX), f"{question.nonce} 0")
+            except BaseException:
+                writer.transport.abort()
+                raise
+
+        return await self._over_links(source, within_s, begin)
+
+    async def _over_links(self, source: NodeId, within_s: float, ask: Callable[[str], Awaitable[T]]) -> T:
+        """What the first link that works leads to."""
         addresses = [one for one in self._peers.get(source, ()) if one]
         if not addresses:
             raise PullError("it has no address in the node list")
@@ -93,38 +181,40 @@ class PullClient:
         for tried, address in enumerate(addresses):
             share = (deadline - loop.time()) / (len(addresses) - tried)
             try:
-                return read(await self._ask_at(address, question._replace(nonce=secrets.token_hex(16)), share))
+                return await _in_time(address, ask, share)
             except Failure as failure:
                 failures.append(failure)
-            except PullError as error:
-                failures.append(Failure(f"{address}: {error}"))
         why = "; ".join(str(one) for one in failures)
         raise NobodyThere(why) if all(one.refused for one in failures) else PullError(why)
 
-    async def _ask_at(self, address: str, question: Question, within_s: float) -> bytes:
-        """Over one link; every way to fail is a Failure."""
-        try:
-            async with asyncio.timeout(within_s):
-                blob = await self._exchange(address, question)
-            return open_blob(self._keys, self._cluster_name, f"{_ANSWER} {question.nonce}", blob)
-        except TimeoutError as error:
-            raise Failure(f"{address} did not answer within {within_s:.1f} s") from error
-        except OSError as error:
-            why = f"{address}: {error.strerror or error}"
-            raise Failure(why, refused=isinstance(error, ConnectionRefusedError | ConnectionResetError)) from error
-        except CoroctlError as error:
-            raise Failure(f"{address}: {error}", refused=isinstance(error, Closed)) from error
-
-    async def _exchange(self, address: str, question: Question) -> bytes:
+    async def _say(self, address: str, question: Question) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(address, self._port)
         try:
             pull_wire.send(
                 writer, seal_blob(self._keys[0], self._cluster_name, _QUESTION, pull_wire.question_bytes(question))
             )
             await writer.drain()
-            return await pull_wire.receive(reader, BLOB_MAX)
-        finally:
+        except BaseException:
             writer.transport.abort()
+            raise
+        return reader, writer
+
+    def _opened(self, blob: bytes, label: str) -> bytes:
+        return open_blob(self._keys, self._cluster_name, f"{_ANSWER} {label}", blob)
+
+
+async def _in_time(address: str, ask: Callable[[str], Awaitable[T]], within_s: float) -> T:
+    """Over one link; every way to fail is a Failure."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await ask(address)
+    except TimeoutError as error:
+        raise Failure(f"{address} did not answer within {within_s:.1f} s") from error
+    except OSError as error:
+        why = f"{address}: {error.strerror or error}"
+        raise Failure(why, refused=isinstance(error, ConnectionRefusedError | ConnectionResetError)) from error
+    except CoroctlError as error:
+        raise Failure(f"{address}: {error}", refused=isinstance(error, Closed)) from error
 
 
 class PullServer:
@@ -137,6 +227,8 @@ class PullServer:
         self._welcome: frozenset[str] = frozenset()
         self._servers: list[asyncio.Server] = []
         self._active: set[asyncio.Task[None]] = set()
+        self._pouring: set[asyncio.Task[None]] = set()
+        """Logs that are under way."""
         self.refused = 0
         """Connections that were closed without an answer: strangers, forgeries, too many at once, too slow."""
 
@@ -173,7 +265,7 @@ class PullServer:
             server.close()
             await server.wait_closed()
         self._servers.clear()
-        active = list(self._active)
+        active = [*self._active, *self._pouring]
         for task in active:
             task.cancel()
         await asyncio.gather(*active, return_exceptions=True)
@@ -193,20 +285,47 @@ class PullServer:
             async with asyncio.timeout(PULL_S):
                 question = await self._question(reader)
                 found = await self._serve(question)
-                label = f"{_ANSWER} {question.nonce}"
-                pull_wire.send(
-                    writer, seal_blob(self._keys[0], self._cluster_name, label, pull_wire.answer_bytes(found))
-                )
-                writer.close()
-                await writer.wait_closed()
+                if not isinstance(found, AsyncGenerator):
+                    await self._send(writer, question.nonce, pull_wire.answer_bytes(found))
+                    await _closed(writer)
+                    return
+            await self._pour(writer, question.nonce, found)
         except (CoroctlError, OSError, TimeoutError):
             self.refused += 1
         finally:
             writer.transport.abort()
 
+    async def _pour(self, writer: asyncio.StreamWriter, nonce: str, flow: Flow) -> None:
+        """As fast as the asker reads, and only while it is there."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._active.discard(task)
+        self._pouring.add(task)
+        task.add_done_callback(self._pouring.discard)
+        listening: socket.socket = writer.get_extra_info("socket")
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_S * 1000))
+        async with aclosing(flow):
+            number = 0
+            async for piece in flow:
+                async with asyncio.timeout(2 * SILENCE_S):
+                    await self._send(writer, f"{nonce} {number}", piece)
+                number += 1
+        async with asyncio.timeout(SILENCE_S):
+            await _closed(writer)
+
+    async def _send(self, writer: asyncio.StreamWriter, label: str, data: bytes) -> None:
+        pull_wire.send(writer, seal_blob(self._keys[0], self._cluster_name, f"{_ANSWER} {label}", data))
+        await writer.drain()
+
     async def _question(self, reader: asyncio.StreamReader) -> Question:
         blob = await pull_wire.receive(reader, QUESTION_MAX)
         return pull_wire.question(open_blob(self._keys, self._cluster_name, _QUESTION, blob))
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """When everything has been sent."""
+    writer.close()
+    await writer.wait_closed()
 
 
 def _listening(address: str, port: int) -> socket.socket:

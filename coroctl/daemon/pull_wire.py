@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
+from enum import Enum
 from struct import Struct
 from typing import Any, NamedTuple
 
 from coroctl.conf.files import SIZE_MAX
 from coroctl.daemon.authors import TEXT_MAX
+from coroctl.daemon.logs import LogError, LogWanted, as_row, log_wanted
 from coroctl.decision.values import Identity
 from coroctl.errors import CoroctlError
 
 QUESTION_MAX = 4096
 ACTOR_MAX = TEXT_MAX
 _LENGTH = Struct(">I")
-_FIT = "fit"
 
 
 class PullError(CoroctlError):
@@ -62,17 +64,37 @@ class Fit(NamedTuple):
     """Why that is not known; empty: it is."""
 
 
+class About(Enum):
+    """What is asked about."""
+
+    FILE = "file"
+    FIT = "fit"
+    LOAD = "load"
+    HOST = "host"
+    LOG = "log"
+
+
+class Looked(NamedTuple):
+    """The answer to LOAD or HOST: plain JSON values, not checked."""
+
+    row: dict[str, Any]
+
+
 class Question(NamedTuple):
     """Which file is wanted (None: none, but the name of the loaded one), and which one the asker has."""
 
     wanted: Identity | None
     own: Identity
     nonce: str
-    fit: bool = False
-    """No file is asked about, but Fit."""
+    about: About = About.FILE
+    """If not FILE, no file is wanted."""
+    log: LogWanted | None = None
+    """For LOG."""
 
 
-Reply = Pulled | Told | Fit | None
+Flow = AsyncGenerator[bytes, None]
+"""The answer to LOG: as many pieces as there are, each at most DATA_MAX bytes."""
+Reply = Pulled | Told | Fit | Looked | Flow | None
 
 
 # On the wire: length, blob
@@ -101,8 +123,10 @@ def question_bytes(question: Question) -> bytes:
     """See `question`."""
     wanted = None if question.wanted is None else list(question.wanted)
     row: dict[str, Any] = {"wanted": wanted, "own": list(question.own), "nonce": question.nonce}
-    if question.fit:
-        row["about"] = _FIT
+    if question.about is not About.FILE:
+        row["about"] = question.about.value
+    if question.log is not None:
+        row["log"] = as_row(question.log)
     return json.dumps(row).encode()
 
 
@@ -111,13 +135,17 @@ def question(data: bytes) -> Question:
     row = _row(data)
     try:
         wanted = None if row["wanted"] is None else _identity(row["wanted"])
-        return Question(wanted, _identity(row["own"]), _text(row["nonce"], 64), row.get("about") == _FIT)
+        about = About(row.get("about", About.FILE.value))
+        log = log_wanted(row["log"]) if about is About.LOG else None
+        return Question(wanted, _identity(row["own"]), _text(row["nonce"], 64), about, log)
     except KeyError as error:
         raise PullError(f"a question without {error}") from error
+    except (ValueError, AttributeError, LogError) as error:
+        raise PullError(f"a question that makes no sense: {error}") from error
 
 
-def answer_bytes(found: Reply) -> bytes:
-    """See `told`, `pulled` and `fit`; None: there is no such file."""
+def answer_bytes(found: Pulled | Told | Fit | Looked | None) -> bytes:
+    """See `told`, `pulled`, `fit` and `looked`; None: there is no such file."""
     match found:
         case None:
             return b'{"found": false}\n'
@@ -126,6 +154,8 @@ def answer_bytes(found: Reply) -> bytes:
             return json.dumps(row).encode() + b"\n"
         case Fit(manager, why):
             return json.dumps({"manager": manager[:TEXT_MAX], "why": why[:TEXT_MAX]}).encode() + b"\n"
+        case Looked(row):
+            return json.dumps(row).encode() + b"\n"
         case Pulled(data, known, actor):
             row = {"found": True, "known": known, "actor": actor[:ACTOR_MAX]}
             return json.dumps(row).encode() + b"\n" + data
@@ -143,6 +173,14 @@ def fit(data: bytes) -> Fit:
     """PullError if it is none."""
     row = _row(data.partition(b"\n")[0])
     return Fit(_text(row.get("manager"), TEXT_MAX), _text(row.get("why"), TEXT_MAX))
+
+
+def looked(data: bytes) -> Looked:
+    """PullError if it is none, or says why there is nothing."""
+    row = _row(data.partition(b"\n")[0])
+    if "error" in row:
+        raise PullError(_text(row["error"], TEXT_MAX))
+    return Looked(row)
 
 
 def pulled(data: bytes) -> Pulled:

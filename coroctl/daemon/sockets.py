@@ -18,18 +18,20 @@ from coroctl.daemon.callers import actor_of
 from coroctl.daemon.connection import Connection
 from coroctl.daemon.limits import LIMITS, Limits, Usage
 from coroctl.daemon.protocol import Refused, Verb
-from coroctl.daemon.streams import Events, Pictures
+from coroctl.daemon.streams import Events, Pictures, tell_log
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
     from pathlib import Path
 
     from coroctl.daemon.callers import Actor
+    from coroctl.daemon.logs import LogWanted
     from coroctl.daemon.outlook_subject import Seen
     from coroctl.daemon.protocol import Call
     from coroctl.daemon.streams import Journal
     from coroctl.decision.messages import Answer, Edit, Request
+    from coroctl.model import NodeId
 
 STATUS, CONTROL = "status.sock", "control.sock"
 MODE = 0o660
@@ -62,6 +64,16 @@ class Desk(Protocol):
         """A change was asked for where it is not taken."""
 
 
+class Teller(Protocol):
+    """What the nodes tell beside the cluster."""
+
+    def log(self, node: NodeId | None, wanted: LogWanted) -> AsyncGenerator[bytes, None]:
+        """A log's pieces, JSON objects in one line each; of this node if none is named."""
+
+    async def hosts(self, nodes: Collection[NodeId]) -> list[dict[str, Any]]:
+        """Machines; of this node if none is named."""
+
+
 class Sockets:
     """Both sockets. `snapshot` is called on the loop."""
 
@@ -70,6 +82,7 @@ class Sockets:
         directory: Path,
         snapshot: Callable[[], dict[str, Any]],
         desk: Desk,
+        teller: Teller,
         journal: Journal,
         groups: Groups = GROUPS,
         limits: Limits = LIMITS,
@@ -80,6 +93,7 @@ class Sockets:
         """Groups that do not exist: only root can use their socket. Known after `start`."""
         self._directory = directory
         self._desk = desk
+        self._teller = teller
         self._pictures = Pictures(snapshot, limits)
         self._events = Events(journal, limits)
         self._groups = groups
@@ -235,6 +249,11 @@ class Sockets:
                 self._watch(connection, call)
             case Verb.EVENTS:
                 self._tell_events(connection, call)
+            case Verb.LOG:
+                self._tell_log(connection, call)
+            case Verb.HOST:
+                nodes = protocol.hosts_of(call)
+                self._work(connection, call, lambda: self._tell_hosts(connection, call, nodes))
             case Verb.PREFLIGHT:
                 edit, seen = protocol.plan_of(call)
                 self._work(connection, call, lambda: self._tell_outlook(connection, call, edit, seen))
@@ -249,12 +268,31 @@ class Sockets:
 
     def _tell_events(self, connection: Connection, call: Call) -> None:
         wanted = protocol.events_of(call)
-        if wanted.follow and connection.streaming:
+        if wanted.follow and (connection.streaming or connection in self._followers):
             raise Refused("argument", "this connection has a stream already", call.id)
         task = self._work(connection, call, lambda: self._events.tell(connection, call.id, wanted))
         if wanted.follow:
             connection.streaming = True
             self._followers[connection] = task
+
+    def _tell_log(self, connection: Connection, call: Call) -> None:
+        """Not to its end if the client goes; and one at a time, since a client reads one after the other."""
+        node, wanted = protocol.log_of(call)
+        if connection in self._followers or connection.streaming:
+            raise Refused("argument", "this connection has a stream already", call.id)
+
+        def ended(_: object) -> None:
+            self._followers.pop(connection, None)
+            connection.streaming = False
+
+        pieces = self._teller.log(node, wanted)
+        task = self._work(connection, call, lambda: tell_log(connection, call.id, pieces))
+        connection.streaming = wanted.follow
+        self._followers[connection] = task
+        task.add_done_callback(ended)
+
+    async def _tell_hosts(self, connection: Connection, call: Call, nodes: Collection[NodeId]) -> None:
+        connection.send(protocol.answer(call.id, {"hosts": await self._teller.hosts(nodes)}))
 
     def _change(self, connection: Connection, call: Call) -> None:
         actor = connection.actor._replace(claimed=protocol.claimed_of(call))

@@ -1,19 +1,20 @@
-"""What goes on at a control socket after the first answer: snapshots for watchers, events for followers.
+"""What goes on at a control socket after the first answer: snapshots for watchers, events for followers, and logs.
 
-Each is sent at most four times a second, and a client that does not read is sent nothing new meanwhile. Knows how a
-connection takes lines, and where snapshots and events come from; not what is in them.
+Snapshots and events are sent at most four times a second, and a client that does not read is sent nothing new
+meanwhile. Knows how a connection takes lines, and where snapshots and events come from; not what is in them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from coroctl.daemon import protocol
 from coroctl.daemon.rendering import line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from coroctl.daemon.connection import Connection
     from coroctl.daemon.limits import Limits
@@ -150,6 +151,14 @@ class Events:
             since = max(newest[0].id - limit, 0) if newest else 0
         async with self._reads:
             return await self._journal.since(since, limit)
+
+
+async def tell_log(connection: Connection, request: str, pieces: AsyncGenerator[bytes, None]) -> None:
+    """A log's pieces, one whenever those before have been read."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            await connection.readable.wait()
+            connection.send(protocol.answer_with(request, piece))
 
 
 def _as_json(rows: Sequence[Row], *, last: bool) -> dict[str, Any]:

@@ -110,6 +110,7 @@ def _node(turn: Turn, facts: Facts, node: NodeId, holder: Holder | None) -> Json
         "watchdog_ms": news.watchdog_us // 1000 if news else None,
         "skew_ms": facts.skew_ms.get(node),
         "hears": _hears(turn, facts, node),
+        "load": facts.loads[node]._asdict() if node in facts.loads else None,
     }
 
 

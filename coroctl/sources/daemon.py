@@ -16,6 +16,7 @@ from coroctl.model import (
     Gap,
     Hearing,
     Lease,
+    Load,
     Mastership,
     Node,
     NodeId,
@@ -121,6 +122,7 @@ def _with_role(node: Node, row: Json) -> Node:
         eligible=None if row.get("may_be") is None else row["may_be"] == "master",
         hears=_hears(row.get("hears")),
         config_sha256=(row.get("configuration") or {}).get("digest", ""),
+        load=Load(**row["load"]) if row.get("load") else None,
     )
 
 

@@ -1,6 +1,6 @@
 """This machine beside its corosync: processor, memory, disks, network, and the services. Blocks; ask it on a thread.
 
-Only of the machine that it runs on: corosync tells nothing of another node's.
+Only of the machine that it runs on; `hosts` asks for another node's. Both have a Host as JSON in the same way.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psutil
 
+from coroctl.sources.machine import Disk, Host, Service, Traffic
 from coroctl.sources.programs import ProgramFailed, output
 
 if TYPE_CHECKING:
@@ -21,51 +22,6 @@ FOLDERS = ("/", "/var/log", "/var/lib/corolistener")
 """Whose disks must not be full."""
 SERVICES = ("corosync.service", "corolistener.service", "corolistener-guard.service")
 ASK_S = 1.0
-
-
-class Disk(NamedTuple):
-    """The disk under a folder, in bytes."""
-
-    folder: str
-    used: int
-    total: int
-
-
-class Traffic(NamedTuple):
-    """Of one device, bytes a second; None before there are two counts."""
-
-    device: str
-    received: float | None
-    sent: float | None
-    errors: int
-    """Errors and drops, both ways, since it came up."""
-
-
-class Service(NamedTuple):
-    """A systemd unit; `state` is systemd's ActiveState, "missing" where it is not installed."""
-
-    unit: str
-    state: str
-    detail: str
-
-
-class Host(NamedTuple):
-    """The machine at one moment."""
-
-    cpu: float | None
-    """Percent of all processors since the last look; None at the first."""
-    load: float
-    """Of the last minute."""
-    cores: int
-    memory_used: int
-    """Bytes, without what can be freed."""
-    memory_total: int
-    swap_used: int
-    disks: tuple[Disk, ...]
-    traffic: tuple[Traffic, ...]
-    services: tuple[Service, ...]
-    trouble: str
-    """Why there are no services; empty otherwise."""
 
 
 class HostReader:
@@ -93,6 +49,7 @@ class HostReader:
             traffic=tuple(self._traffic()),
             services=services,
             trouble=trouble,
+            uptime=time.clock_gettime(time.CLOCK_BOOTTIME),
         )
 
     def _busy(self) -> float | None:

@@ -14,6 +14,7 @@ from coroctl.model import (
     Hearing,
     Lease,
     Link,
+    Load,
     Mastership,
     Node,
     NodeId,
@@ -95,6 +96,7 @@ def _node_to(node: Node) -> Json:
         "addresses": list(node.addresses),
         "links": [link._asdict() for link in node.links],
         "hears": None if node.hears is None else [one._asdict() for one in node.hears],
+        "load": node.load._asdict() if node.load else None,
     }
 
 
@@ -108,6 +110,7 @@ def _node_from(stored: Json) -> Node:
             "addresses": tuple(stored["addresses"]),
             "links": tuple(Link(**link) for link in stored["links"]),
             "hears": None if stored.get("hears") is None else tuple(Hearing(**one) for one in stored["hears"]),
+            "load": Load(**stored["load"]) if stored.get("load") else None,
         }
     )
 

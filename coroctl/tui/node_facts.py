@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coroctl.model import Node, Snapshot
-    from coroctl.sources.host import Host, Service, Traffic
+    from coroctl.sources.machine import Host, Service, Traffic
 
 GIB = 1 << 30
 FULL = 0.9

@@ -15,14 +15,42 @@ from coroctl.daemon.sockets import Sockets
 from coroctl.decision.messages import Answer, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
     from coroctl.daemon.callers import Actor
+    from coroctl.daemon.logs import LogWanted
     from coroctl.daemon.outlook_subject import Seen
     from coroctl.decision.messages import Edit, Request
+    from coroctl.model import NodeId
 
 DEADLINE_S = 10.0
 NO_NODE = 99
+
+
+class Teller:
+    """A log of pieces that a test decides on, and machines without anything in them."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = [b'{"lines": [[1.5, "a line"]]}', b'{"lines": [], "cut": false, "last": true}']
+        self.wanted: list[tuple[NodeId | None, LogWanted]] = []
+        self.under_way = 0
+        self.goes_on = asyncio.Event()
+        """Set: the log's last piece may come."""
+        self.goes_on.set()
+
+    async def log(self, node: NodeId | None, wanted: LogWanted) -> AsyncGenerator[bytes, None]:
+        self.wanted.append((node, wanted))
+        self.under_way += 1
+        try:
+            for piece in self.pieces[:-1]:
+                yield piece
+            await self.goes_on.wait()
+            yield self.pieces[-1]
+        finally:
+            self.under_way -= 1
+
+    async def hosts(self, nodes: Collection[NodeId]) -> list[dict[str, Any]]:
+        return [{"node": node, "why": "a test"} for node in nodes]
 
 
 class Daemon:
@@ -35,9 +63,10 @@ class Daemon:
         self.asked: asyncio.Queue[tuple[Request, Actor]] = asyncio.Queue()
         self.refused: list[tuple[str, Actor]] = []
         self.forced: frozenset[str] = frozenset()
+        self.teller = Teller()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
-        self.sockets = Sockets(folder, lambda: self.shown, self, journal, limits=limits)
+        self.sockets = Sockets(folder, lambda: self.shown, self, self.teller, journal, limits=limits)
 
     async def preflight(self, edit: Edit, seen: Seen | None) -> dict[str, Any]:
         if edit.node == NO_NODE:

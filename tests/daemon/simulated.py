@@ -19,6 +19,7 @@ from coroctl.daemon.sockets import Sockets
 from coroctl.daemon.view import status
 from coroctl.sim import Cluster
 from coroctl.sim.clock import MS, SECOND
+from tests.daemon.control_sockets import Teller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,7 +78,7 @@ class Served:
                 self.clock,
             )
         )
-        self.sockets = Sockets(self.run, self._picture, self.desk, journal)
+        self.sockets = Sockets(self.run, self._picture, self.desk, Teller(), journal)
 
     @property
     def state(self) -> State | None:

@@ -12,7 +12,7 @@ from coroctl.daemon import probing, pull
 from coroctl.daemon.keys import make_key
 from coroctl.daemon.outlook_subject import Probe
 from coroctl.daemon.probing import Probing, file_problem, looked
-from coroctl.daemon.pull import Fit, PullClient, Pulled, PullError, PullServer
+from coroctl.daemon.pull import About, Fit, PullClient, Pulled, PullError, PullServer
 from coroctl.decision.messages import Edit, Verb
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
@@ -45,7 +45,7 @@ class Pair:
 
     async def _serve(self, question: Question) -> Pulled | Fit | None:
         await self.hold.wait()
-        return self.fit if question.fit else None
+        return self.fit if question.about is About.FIT else None
 
     async def start(self) -> None:
         self.server.configure({HERE: ("127.0.0.1",)})
@@ -88,7 +88,7 @@ async def test_a_node_that_nobody_knows() -> None:
 async def test_this_node_answers_others_as_itself() -> None:
     pair = Pair(Fit(""))
     assert await pair.here.look(HERE) == Probe(known=True)
-    assert await pair.here.answer(pull.Question(None, OWN, "n", fit=True)) == Fit("")
+    assert await pair.here.answer(pull.Question(None, OWN, "n", About.FIT)) == Fit("")
     assert await pair.here.answer(pull.Question(None, OWN, "n")) is None
 
 

@@ -602,3 +602,109 @@ async def test_a_follower_that_goes_leaves_nothing_behind(tmp_path: Path) -> Non
         async with asyncio.timeout(DEADLINE_S):
             while len(asyncio.all_tasks()) > 1:
                 await asyncio.sleep(0)
+
+
+# Logs and machines
+
+
+async def test_a_log_piece_by_piece_and_then_the_next_request(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon) as peer:
+        for node in (None, 2):
+            peer.say(verb="log", name="corosync.log", node=node, grep="a")
+            assert (await peer.hear())["result"] == {"lines": [[1.5, "a line"]]}
+            assert (await peer.hear())["result"]["last"] is True
+            assert "result" in await peer.ask(verb="snapshot")
+        assert [(node, wanted.grep) for node, wanted in daemon.teller.wanted] == [(None, "a"), (2, "a")]
+
+
+async def test_who_asks_for_a_log_and_hangs_up_half_way_gets_it_but_follows_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        async with connected(daemon) as peer:
+            peer.say(verb="log", name="corosync.log")
+            peer.writer.write_eof()
+            assert (await peer.ends()).count(b"\n") == 2
+        daemon.teller.goes_on.clear()
+        async with connected(daemon) as peer:
+            peer.say(verb="log", name="corosync.log", follow=True)
+            peer.writer.write_eof()
+            assert b'"last"' not in await peer.ends()
+        await nothing_is_left(daemon)
+
+
+async def nothing_is_left(daemon: Daemon) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while daemon.teller.under_way or len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+
+
+async def test_a_log_ends_with_its_reader(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon:
+        daemon.teller.goes_on.clear()
+        async with connected(daemon) as peer:
+            await peer.ask(verb="log", name="corosync.log", follow=True)
+            assert daemon.teller.under_way == 1
+        await nothing_is_left(daemon)
+        daemon.teller.pieces = [b'{"lines": []}'] * 10_000
+        async with connected(daemon) as peer:
+            await peer.ask(verb="log", name="corosync.log")
+        await nothing_is_left(daemon)
+
+
+async def test_one_log_a_connection(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon) as peer:
+        daemon.teller.goes_on.clear()
+        await peer.ask(verb="log", name="corosync.log")
+        for verb in ({"verb": "log", "name": "corosync.log"}, {"verb": "events", "follow": True}):
+            assert (await peer.ask(**verb))["error"]["code"] == "argument"
+        assert "result" in await peer.ask(verb="snapshot")
+        daemon.teller.goes_on.set()
+        assert (await peer.hear())["result"]["last"] is True
+
+
+async def test_a_log_waits_for_its_reader_and_the_loop_does_not(tmp_path: Path) -> None:
+    async with serving(tmp_path, BRISK) as daemon, connected(daemon) as peer:
+        piece = b'{"lines": [[null, "%s"]]}' % (b"x" * 30_000)
+        daemon.teller.pieces = [piece] * 10_000
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        peer.say(verb="log", name="corosync.log")
+        beat = Beat()
+        while not daemon.teller.under_way:
+            await asyncio.sleep(0)
+        [connection] = daemon.sockets.connections
+        async with asyncio.timeout(DEADLINE_S):
+            while daemon.teller.under_way:  # dropped in the end
+                transport = connection._transport
+                assert transport is None or transport.get_write_buffer_size() < 4 * len(piece)
+                await asyncio.sleep(0)
+        assert await beat.worst() < STALL_S
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len(await peer.ends()) < 100 * len(piece)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "/etc/shadow"},
+        {"name": "../corosync.log"},
+        {"lines": -1},
+        {"since": "noon"},
+        {"grep": ["a"]},
+        {"grep": "x" * 257},
+        {"context": 1.5},
+        {"follow": 1},
+        {"node": 0},
+        {"node": "n1"},
+    ],
+)
+async def test_a_log_with_wrong_arguments(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon) as peer:
+        assert (await peer.ask(verb="log", **{"name": "corosync.log", **wrong}))["error"]["code"] == "argument"
+        assert not daemon.teller.wanted
+
+
+async def test_machines(tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon, connected(daemon) as peer:
+        told = (await peer.ask(verb="host", nodes=[2, 3]))["result"]["hosts"]
+        assert [row["node"] for row in told] == [2, 3]
+        for wrong in (2, ["a"], [0], [1.5], list(range(1, 200))):
+            assert (await peer.ask(verb="host", nodes=wrong))["error"]["code"] == "argument"

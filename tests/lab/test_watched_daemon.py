@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from coroctl.lab import lab as labs
+from coroctl.lab import node
 from coroctl.lab.handle import Lab
 from coroctl.lab.lab import Wanted
 from coroctl.lab.processes import this_process
 from coroctl.lab.run import until
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.lab
@@ -166,6 +167,72 @@ def test_events_are_those_of_the_log(lab: Lab) -> None:
     assert set(lines) <= set(log)
     told = [json.loads(line) for line in lab.tell("node1", "coroctl", "events", "--json", "--since", "0").splitlines()]
     assert "master" in {event["event"] for event in told}
+
+
+HOSTS = """
+import json, select, time
+from coroctl.client import Client
+client = Client()
+hosts = {node: client.host(node) for node in (1, 2, 3)}
+print(json.dumps(hosts))
+with client.watch() as stream:
+    end, loads = time.monotonic() + 20, {}
+    while len(loads) < 3:
+        assert time.monotonic() < end, loads
+        select.select([stream], [], [], 1.0)
+        for told in stream.take():
+            loads = {node["nodeid"]: node["load"] for node in told["nodes"] if node["load"]}
+print(json.dumps(loads))
+"""
+
+
+def test_the_machines_of_other_nodes(lab: Lab) -> None:
+    hosts, loads = map(json.loads, as_user(lab, MEMBER, PYTHON, "-c", HOSTS).stdout.splitlines())
+    assert set(hosts) == set(loads) == {"1", "2", "3"}
+    for host in hosts.values():
+        assert 0 < host["memory_used"] < host["memory_total"]
+        states = {one["unit"]: one["state"] for one in host["services"]}
+        assert states["corolistener.service"] == states["corosync.service"] == "active", host
+        assert [one["device"] for one in host["traffic"]], host
+        assert host["disks"][0]["folder"] == "/"
+    until(lambda: not any("coroctl.reading" in lab.tell(name, "ps", "ax") for name in lab.names), 20, "nobody looks")
+
+
+def test_logs_of_other_nodes(lab: Lab) -> None:
+    own = {name: lab.tell(name, "tail", "-n", "3", "/var/log/corolistener.log").splitlines() for name in lab.names}
+    assert as_user(lab, MEMBER, "coroctl", "log", "--node", "node1", "-n", "3").stdout.splitlines() == own["node1"]
+    assert lab.ask("node2", "coroctl", "log", "corosync", "--node", "3", "--grep", "TOTEM").stdout
+    merged = lab.ask("node2", "coroctl", "log", "--all-nodes", "-n", "9")
+    assert (merged.returncode, merged.stderr) == (0, "")
+    told = [line.split(" | ") for line in merged.stdout.splitlines()]
+    assert len(told) == 9
+    assert [line for _, line in told] == sorted((line for _, line in told), key=lambda line: line.split()[0])
+    for name in lab.names:
+        lines = [line for label, line in told if label == name]
+        assert lines == lab.tell(name, "cat", "/var/log/corolistener.log").splitlines()[-len(lines) :] or not lines
+
+
+def test_a_node_that_does_not_tell_its_log_holds_nobody_up(lab: Lab) -> None:
+    lab.tell("node3", "systemctl", "stop", "corolistener")
+    begin = time.monotonic()
+    answer = lab.ask("node2", "coroctl", "log", "--all-nodes", "--grep", "granted|master")
+    assert time.monotonic() - begin < 8
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("coroctl: node3 does not tell its log: ")
+    assert answer.stdout
+    assert {line.split()[0] for line in answer.stdout.splitlines()} == {"node1", "node2"}
+
+
+def test_following_the_logs_of_all_nodes_through_a_restart(lab: Lab) -> None:
+    words = ("timeout", "60", "coroctl", "log", "-f", "--all-nodes", "-n", "1")
+    command = [*node.enter(lab.plan, lab.plan.node("node2")), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        lines = iter(following.stdout.readline, "")
+        assert next(lines)
+        lab.tell("node3", "systemctl", "restart", "corolistener")
+        assert any(line.startswith("node3") and " incarnation " in line for line in lines)
+        following.kill()
 
 
 def test_the_console_lives_through_the_daemons_freeze_and_end(lab: Lab) -> None:

@@ -9,8 +9,8 @@ from textual.geometry import Region
 
 from coroctl.alarms.hearing import ears
 from coroctl.model import Gap, NodeStatus, Snapshot
-from coroctl.sources.host import Disk, Host, Service, Traffic
 from coroctl.sources.logs import LogFollower
+from coroctl.sources.machine import Disk, Host, Service, Traffic
 from coroctl.tui.app import Console
 from coroctl.tui.screens.alarms import Alarms
 from coroctl.tui.screens.links import Links

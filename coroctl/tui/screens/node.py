@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from coroctl.model import Node, NodeId, Snapshot
-    from coroctl.sources.host import Host
+    from coroctl.sources.machine import Host
     from coroctl.tui.view import View
 
 LOOK_S = 2.0

@@ -34,11 +34,13 @@ class Fate(Enum):
 class LogFile:
     """An open regular file. Not for more than one thread at a time."""
 
-    def __init__(self, path: str) -> None:
-        """OSError if it is not there, may not be read, or is not a regular file."""
+    def __init__(self, path: str, *, links: bool = True) -> None:
+        """OSError if it is not there, may not be read, is not a regular file, or is a link and `links` is not set."""
         self.path = path
+        self._links = links
         # O_NONBLOCK: a FIFO must not hold anybody up until somebody writes to it.
-        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | (0 if links else os.O_NOFOLLOW)
+        self._fd = os.open(path, flags)
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
@@ -54,6 +56,10 @@ class LogFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def next(self) -> LogFile:
+        """The file that has the name now, opened in the same way."""
+        return LogFile(self.path, links=self._links)
 
     def close(self) -> None:
         """Let go of it; any number of times."""

@@ -6,13 +6,19 @@ Whoever calls decides how often.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from coroctl_widgets.logfile import lines
-from coroctl_widgets.logfile.file import Fate, LogFile
+from coroctl_widgets.logfile.file import Fate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from coroctl_widgets.logfile.file import LogFile
     from coroctl_widgets.logfile.lines import Line
+
+AT_ONCE: Final = 1024 * 1024
+"""Bytes that are read at a time; what a flood brings beyond them comes the next time."""
 
 
 class Growth:
@@ -31,9 +37,9 @@ class Growth:
         match self._file.look():
             case Fate.TRUNCATED:
                 self._at = 0
-            case Fate.ROTATED:
+            case Fate.ROTATED if self._file.size - self._at <= AT_ONCE:
                 return self._of_the_next()
-            case Fate.SAME | Fate.GROWN | Fate.GONE:
+            case _:
                 pass
         return self._whole()
 
@@ -41,7 +47,7 @@ class Growth:
         """The end of the old file, even if its last line is cut off, and the beginning of the new one."""
         rest = list(lines.forward(self._file, self._at))
         try:
-            file = LogFile(self._file.path)
+            file = self._file.next()
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return []  # gone again meanwhile: it will be looked for the next time
@@ -54,8 +60,14 @@ class Growth:
         end = self._file.size
         if end <= self._at:
             return []
-        found = list(lines.forward(self._file, self._at))
+        found = list(self._some())
         if found and self._file.read(end - 1, 1) != b"\n" and found[-1].end == end:
             found.pop()  # its end is still to come
         self._at = found[-1].end if found else self._at
         return found
+
+    def _some(self) -> Iterator[Line]:
+        for line in lines.forward(self._file, self._at):
+            yield line
+            if line.end - self._at > AT_ONCE:
+                return
