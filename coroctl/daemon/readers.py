@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LINE_MAX = 64 * 1024
 SILENCE_S = 15.0
 """A process speaks every few seconds, unless it hangs."""
+END_S = 2.0
+"""How long the end of a process that was killed is waited for."""
 
 
 class ReaderError(CoroctlError):
@@ -69,6 +71,18 @@ async def read_by(module: str, argument: str, silence_s: float) -> AsyncGenerato
     except ValueError:
         raise ReaderError("what was read makes no sense") from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()  # to the end of what it said, so that nothing of it is left
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Whoever is cancelled waits for it all the same; but not for one that hangs in the kernel."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    ending = asyncio.ensure_future(process.communicate())
+    try:
+        await asyncio.wait({ending}, timeout=END_S)
+    except asyncio.CancelledError:
+        await asyncio.wait({ending}, timeout=END_S)
+        raise
+    finally:
+        ending.cancel()
