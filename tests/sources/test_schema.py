@@ -16,6 +16,7 @@ from coroctl.model import (
     Gap,
     Lease,
     Link,
+    Load,
     Mastership,
     Node,
     NodeId,
@@ -52,6 +53,7 @@ nodes = st.builds(
     reason=st.text(),
     config_sha256=st.text(),
     links=st.lists(links, max_size=2).map(tuple),
+    load=st.none() | st.builds(Load, st.floats(0, 1e6), counts),
 )
 quorums = st.builds(Quorum, counts, counts, counts, counts, st.just(("Quorate", "2Node")), st.text(), st.text())
 moments = st.floats(allow_nan=False, allow_infinity=False)
