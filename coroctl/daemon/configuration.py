@@ -16,7 +16,7 @@ from coroctl.conf.files import load
 from coroctl.conf.identity import identity
 from coroctl.conf.rules.listener import slack_needed_ms
 from coroctl.conf.schema import SLACK_MS
-from coroctl.decision.settings import MS, SECOND, Member, Settings
+from coroctl.decision.settings import MS, SECOND, Fencing, Member, Settings
 from coroctl.decision.values import Identity
 from coroctl.errors import ConfigError
 
@@ -87,6 +87,8 @@ def settings_of(loaded: Loaded, *, dead_man: bool = True) -> Settings:
         service_start_us=listener.service_start_s * SECOND,
         service_stop_us=listener.service_stop_s * SECOND,
         service_kill_us=listener.service_kill_ms * MS,
+        fencing=Fencing(listener.fencing),
+        recover_stopped=listener.on_clean_stop == "recover",
     )
 
 

@@ -107,7 +107,7 @@ def _node(turn: Turn, facts: Facts, node: NodeId, holder: Holder | None) -> Json
         "current": identity == turn.current if identity and turn.current else None,
         "staged": _identity(news.staged.identity) if news and news.staged else None,
         "stopping": turn.life.stopping if own else news.stopping if news else None,
-        "watchdog_ms": news.watchdog_us // 1000 if news else None,
+        "watchdog_ms": news.stock.watchdog_us // 1000 if news else None,
         "skew_ms": facts.skew_ms.get(node),
         "hears": _hears(turn, facts, node),
         "load": facts.loads[node]._asdict() if node in facts.loads else None,

@@ -23,7 +23,7 @@ from coroctl.daemon.codec import (
     WireError,
     decode,
 )
-from coroctl.decision.estate.values import EMPTY, REPORTS_MAX, Position, Report, Seen, Stock
+from coroctl.decision.estate.values import EMPTY, REPORTS_MAX, Position, Report, Seen, Stock, Wait, WaitsFor, Word
 from coroctl.decision.messages import Answer, Edit, Request, Verb, Verdict
 from coroctl.decision.values import (
     Ballot,
@@ -62,7 +62,7 @@ ACTOR_MAX = 2048
 """Bytes of a request's actor."""
 TEXT_MAX = 4096
 """Bytes of an edit's text; a name and eight addresses have less."""
-WHY_MAX = 4096
+WHY_MAX = 1024
 """Bytes of an answer's reason. A longer one is cut when it is sent."""
 
 NODE = Number("I", 1, 2**32 - 1)
@@ -153,6 +153,8 @@ REPORT = Record(
     seen=Choice(Seen.RUNNING, Seen.PAUSED, Seen.OFF, Seen.FAILED, Seen.UNKNOWN),
     given_up=FLAG,
 )
+WORD = Record(Word, node=NODE, incarnation=COUNT, watchdog_us=DURATION, stopping=FLAG)
+WAIT = Record(Wait, node=NODE, waits_for=Choice(*WaitsFor), until_s=COUNT, why=Text(WHY_MAX))
 AMOUNT = Number("i", -1, 2**31 - 1)
 STOCK: Sparse[Stock] = Sparse(
     Record(
@@ -165,6 +167,10 @@ STOCK: Sparse[Stock] = Sparse(
         paused=FLAG,
         free_mib=AMOUNT,
         reports=Several(REPORT, REPORTS_MAX),
+        watchdog_us=DURATION,
+        leaving=FLAG,
+        words=Several(WORD, NODES_MAX),
+        waits=Several(WAIT, NODES_MAX),
     ),
     EMPTY,
 )
@@ -187,7 +193,6 @@ NEWS = Record(
     former=FORMER,
     serving=FLAG,
     stopping=FLAG,
-    watchdog_us=DURATION,
     staged=Optional(STAGED),
     proposal=Optional(PROPOSAL),
     stock=STOCK,

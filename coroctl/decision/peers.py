@@ -89,6 +89,7 @@ def accept(turn: Turn, known: Peer, heartbeat: Heartbeat, echo: int) -> None:
         renewed=renewed,
         last=news,
         heard_at=turn.now if mutual else known.heard_at,
+        names=(heartbeat.echo, heartbeat.hello),
     )
     turn.peers = {**turn.peers, heartbeat.sender: peer}
 

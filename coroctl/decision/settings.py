@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 
 MS = 1000
 SECOND = 1000 * MS
+
+
+class Fencing(Enum):
+    """How it is made sure that a lost node runs nothing."""
+
+    NONE = "none"
+    WATCHDOG = "watchdog"
+    AGENT = "agent"
 
 
 class Member(NamedTuple):
@@ -64,6 +73,9 @@ class Settings(NamedTuple):
     service_start_us: int = 30 * SECOND
     service_stop_us: int = 30 * SECOND
     service_kill_us: int = 500 * MS
+    fencing: Fencing = Fencing.NONE
+    recover_stopped: bool = False
+    """`on_clean_stop: recover`."""
 
     @property
     def promise_us(self) -> int:

@@ -75,7 +75,6 @@ def compose(turn: Turn) -> News:
         tuple(one.pairs() for one in files.lists[1:]),
         turn.duty.serving,
         turn.life.stopping,
-        0,
         files.staged,
         change.proposal if change is not None and claim.office is Office.HOLDING else None,
         turn.stock,

@@ -111,6 +111,8 @@ class Peer(NamedTuple):
     rival_at: int = 0
     neither: bool = False
     """Neither of the two is heard while both live."""
+    names: tuple[dict[NodeId, Mark], dict[NodeId, Mark]] = ({}, {})
+    """Echo and hello of its newest heartbeat: whom it hears. For the estate; nothing of the lease goes by it."""
 
 
 class Disk(NamedTuple):

@@ -205,8 +205,6 @@ class News(NamedTuple):
     serving: bool
     """It holds the address and the manager runs."""
     stopping: bool
-    watchdog_us: int
-    """Its armed watchdog's timeout; 0 if it has none."""
     staged: Staged | None
     proposal: Proposal | None
     stock: Stock

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from coroctl.daemon.clock import now_us
 from coroctl.daemon.fencing.agent import Outcome, Power, fence, status
 from coroctl.daemon.fencing.conf import Device
 from coroctl.lab.run import until
@@ -70,7 +71,10 @@ def run_fence(device: Device) -> Outcome:
 def test_off_and_then_status_off_is_a_proof(make_device: Callable[[str], Device]) -> None:
     device = make_device(HONEST)
     assert asyncio.run(status(NODE, device))[0] is Power.ON
-    assert run_fence(device) == Outcome(off=True, power=Power.OFF, why="")
+    before = now_us()
+    outcome = run_fence(device)
+    assert (outcome.off, outcome.power, outcome.why) == (True, Power.OFF, "")
+    assert before < outcome.asked_at < now_us()
     assert asyncio.run(status(NODE, device))[0] is Power.OFF
     asked = Path(f"{device.agent}.asked").read_text().splitlines()
     assert [line for line in asked if line.startswith("action=")] == [

@@ -21,7 +21,7 @@ from coroctl.daemon.wire import (
     encode_heartbeat,
     encode_request,
 )
-from coroctl.decision.estate.values import EMPTY, REPORTS_MAX, Position, Report, Seen, Stock
+from coroctl.decision.estate.values import EMPTY, REPORTS_MAX, Position, Report, Seen, Stock, Wait, WaitsFor, Word
 from coroctl.decision.messages import Answer, Edit, Request, Verb, Verdict
 from coroctl.decision.values import (
     NOBODY,
@@ -58,6 +58,7 @@ reports = st.builds(
     st.sampled_from(Seen),
     st.booleans(),
 )
+short = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 stocks = st.builds(
     Stock,
     positions,
@@ -68,6 +69,10 @@ stocks = st.builds(
     st.booleans(),
     st.integers(-1, 2**31 - 1),
     st.lists(reports, max_size=REPORTS_MAX).map(tuple),
+    durations,
+    st.booleans(),
+    st.lists(st.builds(Word, nodes, counts, durations, st.booleans()), max_size=3).map(tuple),
+    st.lists(st.builds(Wait, nodes, st.sampled_from(WaitsFor), counts, short), max_size=3).map(tuple),
 )
 all_news = st.builds(
     News,
@@ -88,7 +93,6 @@ all_news = st.builds(
     former=st.lists(weights, max_size=3).map(tuple),
     serving=st.booleans(),
     stopping=st.booleans(),
-    watchdog_us=durations,
     staged=st.none() | st.builds(Staged, ballots, st.none() | identities),
     proposal=st.none() | st.builds(Proposal, ballots, identities, st.none() | identities, nodes, st.booleans()),
     stock=st.just(EMPTY) | stocks,
@@ -137,7 +141,6 @@ def heartbeat(size: int = 3, **changes: Any) -> Heartbeat:
         former=(),
         serving=True,
         stopping=False,
-        watchdog_us=0,
         staged=None,
         proposal=None,
         stock=EMPTY,

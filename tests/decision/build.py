@@ -96,7 +96,6 @@ def news(**changes: Any) -> News:
         former=(),
         serving=False,
         stopping=False,
-        watchdog_us=0,
         staged=None,
         proposal=None,
         stock=EMPTY,

@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.daemon.clock import now_us
 from coroctl.daemon.fencing import call
 from coroctl.daemon.fencing.conf import check_agent
 
@@ -56,6 +57,8 @@ class Outcome(NamedTuple):
     power: Power
     why: str
     """Why it is not off; empty if it is."""
+    asked_at: int
+    """CLOCK_BOOTTIME, us, before that `status` was begun; 0: none was."""
 
 
 async def status(node: NodeId, device: Device) -> tuple[Power, str]:
@@ -69,15 +72,11 @@ async def fence(node: NodeId, device: Device) -> Outcome:
     """Switch the node off and have that confirmed: C1 of docs/machines.md. Takes twice the device's timeout at most."""
     said = await _call(node, device, "off")
     if said.code != 0:
-        return Outcome(off=False, power=Power.UNKNOWN, why=_words("off", said))
+        return Outcome(off=False, power=Power.UNKNOWN, why=_words("off", said), asked_at=0)
+    asked_at = now_us()
     power, words = await status(node, device)
-    match power:
-        case Power.OFF:
-            return Outcome(off=True, power=power, why="")
-        case Power.ON:
-            return Outcome(off=False, power=power, why="off was reported as done, but status says on")
-        case Power.UNKNOWN:
-            return Outcome(off=False, power=power, why=words)
+    why = {Power.OFF: "", Power.ON: "off was reported as done, but status says on"}.get(power, words)
+    return Outcome(power is Power.OFF, power, why, asked_at)
 
 
 def _words(action: str, said: Said) -> str:

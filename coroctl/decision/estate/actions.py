@@ -88,6 +88,17 @@ class Command(NamedTuple):
     """With its grant, for the log."""
 
 
+class Fence(NamedTuple):
+    """Have a node's fence agent switch it off, and then say that it is off. Ends in Fenced."""
+
+    number: int
+    node: NodeId
+
+
+class DisarmWatchdog(NamedTuple):
+    """Stop the device from counting: a majority knows of it."""
+
+
 class Answer(NamedTuple):
     """The end of an operator's wish. To the lease's core, which passes it on to the node that was asked."""
 
@@ -132,7 +143,14 @@ class Event(Enum):
     RESUMED = "machine-resumed"
     DESTROYED = "machine-destroyed"
     COMMAND_FAILED = "machine-command-failed"
+    NODE_LOST = "node-lost"
+    FENCING = "fencing"
+    FENCED = "fenced"
+    FENCING_FAILED = "fencing-failed"
+    NODE_BACK = "node-back"
     NODE_FAILED = "node-failed"
+    RECOVERED = "recovered"
+    WATCHDOG = "watchdog"
 
 
 class Log(NamedTuple):
@@ -153,6 +171,9 @@ class Alarm(Enum):
     NO_REPLICA = "no replica of the inventory is heard"
     COMMAND = "the hypervisor did not do as it was told"
     NOT_PLACED = "no node could start a machine"
+    NOT_RECOVERED = "a lost node's machines are not recovered"
+    FENCING = "a node could not be fenced"
+    NOT_FENCED = "a node was reported as off, and is not"
 
 
 class Warn(NamedTuple):
@@ -184,6 +205,8 @@ Action = (
     | PullFrom
     | ReadDomain
     | Command
+    | Fence
+    | DisarmWatchdog
     | Answer
     | StepDone
     | StepFailed

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from coroctl.decision.estate import desk, fences, machines, recovery, replica
 from coroctl.decision.estate.actions import Alarm, Notes, Tell, Wake
 from coroctl.decision.estate.events import (
+    Disarm,
     DomainRead,
     Done,
     Event,
     Failed,
+    Fenced,
     Hypervisor,
     HypervisorGone,
     Input,
+    Leaving,
     Pulled,
     StepAsked,
     Stored,
     StoreFailed,
     Tick,
+    Watchdog,
     Wish,
 )
 from coroctl.decision.estate.inventory import EMPTY, Inventory
@@ -66,6 +70,7 @@ def step(estate: Estate, given: Input) -> tuple[Estate, list[Action]]:
     replica.lead(turn)
     replica.follow(turn)
     fences.follow(turn)
+    fences.follow_own(turn)
     desk.take_reports(turn)
     recovery.follow(turn)
     machines.act(turn)
@@ -102,6 +107,14 @@ def absorb(turn: Turn, event: Event) -> None:  # noqa: C901  (one line an event,
             machines.ended(turn, number, why)
         case DomainRead():
             desk.read(turn, event)
+        case Fenced():
+            fences.fenced(turn, event)
+        case Watchdog(timeout_us):
+            fences.watched(turn, timeout_us)
+        case Disarm():
+            fences.disarm(turn)
+        case Leaving():
+            turn.life = turn.life._replace(leaving=True)
         case StepAsked(number, asked):
             desk.step_asked(turn, number, asked)
         case Wish():

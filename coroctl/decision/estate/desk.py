@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision import messages
 from coroctl.decision.actions import Step
-from coroctl.decision.estate import machines, replica
+from coroctl.decision.estate import fences, machines, replica
 from coroctl.decision.estate.actions import Alarm, Answer, Event, ReadDomain, StepDone, StepFailed
 from coroctl.decision.estate.state import Reading, Waiting
 from coroctl.decision.estate.values import (
@@ -74,7 +74,9 @@ def end(turn: Turn, wish: Wish, verdict: Verdict, why: str = "") -> None:
 def begin(turn: Turn, wish: Wish) -> None:
     """Refuse it, or make its operation."""
     known = turn.inventory.machines.get(wish.name)
-    if wish.verb is Verb.MACHINE_ADOPT:
+    if wish.verb is Verb.CONFIRM_DEAD:
+        fences.confirm(turn, wish)
+    elif wish.verb is Verb.MACHINE_ADOPT:
         adopt(turn, wish, known)
     elif known is None:
         refuse(turn, wish, "no such machine is managed")
@@ -333,7 +335,10 @@ def unready(turn: Turn) -> str:
 def own_stock(turn: Turn) -> Stock:
     """Composed anew at the end of each step."""
     keeps, leads = replica.keeps(turn), replica.leads(turn)
-    if not keeps and not leads and turn.own.domains is None and turn.inventory.position == NOTHING:
+    said = fences.words(turn)
+    dog_us = turn.fences.dog.timeout_us
+    nothing = turn.own.domains is None and turn.inventory.position == NOTHING
+    if not keeps and not leads and nothing and not said and not dog_us:
         return EMPTY
     return Stock(
         turn.replica.stored if keeps else NOTHING,
@@ -344,4 +349,8 @@ def own_stock(turn: Turn) -> Stock:
         bool(turn.own.notes.paused),
         turn.own.free_mib,
         machines.reports(turn),
+        dog_us,
+        turn.life.leaving and not turn.own.commands,
+        said,
+        tuple(wait for _, wait in sorted(turn.fences.waits.items())),
     )

@@ -69,6 +69,34 @@ class Failed(NamedTuple):
     why: str
 
 
+class Fenced(NamedTuple):
+    """A node's fence agent has ended, or was ended."""
+
+    number: int
+    off: bool
+    """`off` has succeeded, and a `status` after it says off."""
+    asked_at: int
+    """This node's clock before that `status` was begun."""
+    on: bool
+    """`off` has succeeded, and that `status` says on: it lies."""
+    why: str
+    """Why it is not off."""
+
+
+class Watchdog(NamedTuple):
+    """This node's watchdog is armed with that timeout (0: it is not)."""
+
+    timeout_us: int
+
+
+class Disarm(NamedTuple):
+    """This life ends: let the watchdog be disarmed as soon as that is safe."""
+
+
+class Leaving(NamedTuple):
+    """The whole node is shutting down."""
+
+
 class DomainRead(NamedTuple):
     """A machine's definition, from the node that has it."""
 
@@ -100,7 +128,21 @@ class Wish(NamedTuple):
 
 
 Event = (
-    Tick | Stored | StoreFailed | Pulled | Hypervisor | HypervisorGone | Done | Failed | DomainRead | StepAsked | Wish
+    Tick
+    | Stored
+    | StoreFailed
+    | Pulled
+    | Hypervisor
+    | HypervisorGone
+    | Done
+    | Failed
+    | DomainRead
+    | Fenced
+    | Watchdog
+    | Disarm
+    | Leaving
+    | StepAsked
+    | Wish
 )
 
 

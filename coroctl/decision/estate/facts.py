@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.eligible import quorum_lost
 from coroctl.decision.estate.values import EMPTY, Stock
-from coroctl.decision.values import NOBODY, Office, Tenure
+from coroctl.decision.state import Turn
+from coroctl.decision.values import NOBODY, Mark, Office, Tenure
 from coroctl.model import Role
 
 if TYPE_CHECKING:
+    from coroctl.decision.settings import Fencing
     from coroctl.decision.state import Peer, State
     from coroctl.decision.values import News
     from coroctl.model import NodeId
@@ -22,6 +25,8 @@ class NodeFact(NamedTuple):
 
     stock: Stock
     incarnation: int
+    mark: Mark
+    """Its newest datagram."""
     heard: bool
     """Mutually, within L (L4): its last word echoes something that this life of this daemon has sent."""
     heard_at: int
@@ -29,8 +34,15 @@ class NodeFact(NamedTuple):
     listed: bool
     """corosync has it among its members."""
     stopping: bool
-    watchdog_us: int
     suspended: bool
+    heard_until: int
+    """L after what it has echoed: when it is heard no more, unless another word of it comes."""
+    echoed: int
+    """The newest sequence of this life that it has processed (a clock reading); 0: none."""
+    stranger: Mark | None
+    """A datagram of another life of it that is not accepted yet."""
+    names: tuple[dict[NodeId, Mark], dict[NodeId, Mark]]
+    """Whom it hears, by echo and hello."""
 
 
 class Leader(NamedTuple):
@@ -57,6 +69,18 @@ class Facts(NamedTuple):
     majority: int
     lease_us: int
     promise_us: int
+    members: frozenset[NodeId]
+    """As corosync says."""
+    stopping: bool
+    """This daemon is."""
+    serves: bool
+    """Address, manager or lock file may be here."""
+    quorate: bool
+    """The node's quorum is not lost (section 6)."""
+    sent: int
+    """The sequence of this node's newest heartbeat."""
+    fencing: Fencing
+    recover_stopped: bool
 
 
 def facts_of(state: State, now: int) -> Facts:
@@ -82,6 +106,13 @@ def facts_of(state: State, now: int) -> Facts:
         voters.majority,
         lease_us,
         max(claim.promise_us, settings.promise_us),
+        state.world.members,
+        state.life.stopping,
+        state.duty.touched,
+        not quorum_lost(Turn(state, now, 0)),
+        state.speech.sequence,
+        settings.fencing,
+        settings.recover_stopped,
     )
 
 
@@ -91,12 +122,16 @@ def node_fact(peer: Peer, news: News, floor: int, state: State, node: NodeId) ->
     return NodeFact(
         news.stock,
         peer.incarnation,
+        Mark(peer.incarnation, peer.sequence),
         bool(peer.echoed) and peer.echoed >= floor,
         peer.heard_at,
         node in state.world.members,
         news.stopping,
-        news.watchdog_us,
         member is not None and member.suspended,
+        peer.echoed + state.files.settings.lease_us,
+        peer.echoed,
+        peer.stranger,
+        peer.names,
     )
 
 
@@ -144,4 +179,4 @@ def told(news: News | None) -> tuple[object, ...]:
     """What the estate takes from a heartbeat."""
     if news is None:
         return ()
-    return news.stock, news.tenure, news.vote, news.stopping, news.watchdog_us
+    return news.stock, news.tenure, news.vote, news.stopping

@@ -154,7 +154,7 @@ def tend(turn: Turn, machine: Machine) -> None:
         yield_up(turn, machine, seen)
     elif seen is Seen.PAUSED and machine.name in turn.own.notes.paused:
         tell(turn, Order.RESUME, machine)
-    elif seen is Seen.OFF and machine.wanted is Wanted.RUNNING:
+    elif seen is Seen.OFF and machine.wanted is Wanted.RUNNING and not turn.life.leaving:
         tell(turn, Order.START, machine)
 
 

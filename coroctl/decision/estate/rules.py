@@ -22,6 +22,22 @@ class Rules(NamedTuple):
     """M2: a machine gets another owner only when the former one has given it up, or is clear."""
     pause_below_quorum: bool = True
     """M4."""
+    signs_through_others: bool = True
+    """C1, C2: what other nodes echo of a lost one counts as a sign of life."""
+    status_after_off: bool = True
+    """C1: a status that says off is asked for after `off`."""
+    signs_void_a_fence: bool = True
+    """C1: a sign of life after that makes it void."""
+    watchdog_from_last_sign: bool = True
+    """C2: counted from the last sign, by the holder's clock."""
+    watchdog_grace: bool = True
+    """C2: the node may have gone on feeding it for a while."""
+    armed_by_majority: bool = True
+    """C2: a majority knows it as armed."""
+    disarm_is_told: bool = True
+    """C2: a watchdog is disarmed only after a majority was told."""
+    feed_needs_quorum: bool = True
+    """C2: a node that holds something feeds only while it is quorate."""
 
 
 RULES = Rules()

@@ -11,13 +11,14 @@ from coroctl.decision.estate.actions import Log, Notes, Order, Warn, WarnOver
 from coroctl.decision.estate.inventory import EMPTY, Inventory
 from coroctl.decision.estate.rules import RULES, Rules
 from coroctl.decision.estate.values import EMPTY as NO_STOCK
-from coroctl.decision.estate.values import NOTHING, Domain, Operation, Position, Stock
+from coroctl.decision.estate.values import NOTHING, Domain, Operation, Position, Stock, Wait
 from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
     from coroctl.decision.actions import Step
     from coroctl.decision.estate.actions import Action, Alarm, Event
     from coroctl.decision.estate.events import Input, Wish
+    from coroctl.decision.values import Mark
     from coroctl.model import NodeId
 
 NEVER = 1 << 62
@@ -28,6 +29,8 @@ class Life(NamedTuple):
 
     node: NodeId
     rules: Rules = RULES
+    leaving: bool = False
+    """The whole node is shutting down: nothing is started any more (C3)."""
 
 
 class Replica(NamedTuple):
@@ -103,6 +106,51 @@ class Own(NamedTuple):
     note_again_at: int = 0
 
 
+class Sighting(NamedTuple):
+    """Signs of life of a node (fences.py)."""
+
+    marks: dict[tuple[NodeId, int], Mark]
+    """By who knew it, and how."""
+    at: int
+    """When they were last found to be others."""
+    incarnation: int
+    """The newest."""
+
+
+class Call(NamedTuple):
+    """A fence agent's calls for one node."""
+
+    number: int
+    """Under way; 0: none is."""
+    begun: int
+    failures: int
+    again_at: int
+    why: str
+    """What came of the last one."""
+
+
+class Dog(NamedTuple):
+    """This node's watchdog."""
+
+    timeout_us: int = 0
+    """As it is told."""
+    disarming_at: int = 0
+    """It is to be disarmed, once a majority has taken in a heartbeat with a later sequence; 0: it is not."""
+
+
+class Fences(NamedTuple):
+    """This node as holder: other nodes' life and death; and its own watchdog."""
+
+    since: int = 0
+    """When it began to look."""
+    sightings: dict[NodeId, Sighting] = {}  # noqa: RUF012  (replaced, never changed)
+    lost: dict[NodeId, int] = {}  # noqa: RUF012
+    """Since when."""
+    calls: dict[NodeId, Call] = {}  # noqa: RUF012
+    waits: dict[NodeId, Wait] = {}  # noqa: RUF012
+    dog: Dog = Dog()
+
+
 class Estate(NamedTuple):
     """One node."""
 
@@ -110,6 +158,7 @@ class Estate(NamedTuple):
     replica: Replica = Replica()
     desk: Desk = Desk()
     own: Own = Own()
+    fences: Fences = Fences()
     stock: Stock = NO_STOCK
     """As last told."""
     alarms: frozenset[tuple[Alarm, str]] = frozenset()
@@ -127,6 +176,7 @@ class Turn:
         "alarms",
         "desk",
         "facts",
+        "fences",
         "life",
         "now",
         "numbers",
@@ -144,6 +194,7 @@ class Turn:
             self.replica,
             self.desk,
             self.own,
+            self.fences,
             self.stock,
             self.alarms,
             self.problem,
@@ -161,6 +212,7 @@ class Turn:
             self.replica,
             self.desk,
             self.own,
+            self.fences,
             self.stock,
             self.alarms,
             self.problem,

@@ -158,6 +158,42 @@ class Report(NamedTuple):
     """It does not run here, and will not be started under that grant."""
 
 
+class Word(NamedTuple):
+    """The last that this life of a node took in of another one, which it does not hear now, where that matters (C2).
+
+    Told only if that other one had heard of this life.
+    """
+
+    node: NodeId
+    incarnation: int
+    watchdog_us: int
+    """Its armed watchdog's timeout; 0: not armed."""
+    stopping: bool
+    """It had announced its stop."""
+
+
+class WaitsFor(Enum):
+    """What the recovery of a node waits for."""
+
+    AGENT = "its fence agent, which is being called"
+    RETRY = "the next call of its fence agent"
+    WATCHDOG = "its watchdog, which must have fired by then"
+    UNWATCHED = "confirm-dead: no majority knows that its watchdog was armed"
+    CONFIRM = "confirm-dead: no fencing is configured"
+    STOPPED = "confirm-dead: its daemon was stopped cleanly, and nobody knows what runs there"
+
+
+class Wait(NamedTuple):
+    """A lost node whose machines are not recovered yet."""
+
+    node: NodeId
+    waits_for: WaitsFor
+    until_s: int = 0
+    """Until when, in seconds since 1970, for people; 0: nobody knows."""
+    why: str = ""
+    """What went wrong the last time."""
+
+
 class Stock(NamedTuple):
     """What each heartbeat says of its node's estate."""
 
@@ -176,6 +212,13 @@ class Stock(NamedTuple):
     free_mib: int = UNKNOWN_COUNT
     """Memory for more machines; -1: there is no hypervisor."""
     reports: tuple[Report, ...] = ()
+    watchdog_us: int = 0
+    """Its armed watchdog's timeout; 0: not armed, or it will not be before long."""
+    leaving: bool = False
+    """The whole node is shutting down, and nothing will be started on it any more (C3)."""
+    words: tuple[Word, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    """As holder: what the recovery of lost nodes waits for."""
 
 
 EMPTY = Stock()

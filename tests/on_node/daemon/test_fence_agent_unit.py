@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coroctl.daemon.fencing.agent import Outcome, Power, fence
+from coroctl.daemon.fencing.agent import Power, fence
 from coroctl.daemon.fencing.conf import Device
 from coroctl.model import NodeId
 
@@ -58,7 +58,8 @@ def test_the_agent_has_rights_that_the_daemon_has_not(tmp_path: Path) -> None:
 def test_each_call_is_over_before_the_next(tmp_path: Path) -> None:
     device = Device(agent(tmp_path, "grep -q action=off && exit 0; exit 2"), 20, ())
     for _ in range(5):
-        assert asyncio.run(fence(NODE, device)) == Outcome(off=True, power=Power.OFF, why="")
+        outcome = asyncio.run(fence(NODE, device))
+        assert (outcome.off, outcome.power, outcome.why) == (True, Power.OFF, "")
 
 
 def test_what_hangs_is_ended_by_its_time_even_outside_its_group(tmp_path: Path) -> None:
