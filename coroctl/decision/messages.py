@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.values import Identity
+
 if TYPE_CHECKING:
-    from coroctl.decision.values import Identity, Tenure
+    from coroctl.decision.values import Tenure
     from coroctl.model import NodeId
 
 
@@ -43,8 +45,14 @@ class Edit(NamedTuple):
     actor: str = ""
     """Who wants it, in words of the daemon that accepted it. Plain data: nothing is decided by it."""
     text: str = ""
-    """NODE_ADD: name and addresses of the links, parted by spaces. RESTORE: sha256 of the former file.
+    """NODE_ADD: name and addresses of the links; RESTORE: the former file's version and sha256. Parted by spaces.
     MACHINE_...: the machine's name. Plain data."""
+
+    @property
+    def former(self) -> Identity:
+        """RESTORE: which file; one that nobody has if the text names none."""
+        version, _, digest = self.text.partition(" ")
+        return Identity(int(version) if version.isdecimal() else 0, digest)
 
 
 class Request(NamedTuple):

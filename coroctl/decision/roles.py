@@ -227,7 +227,9 @@ def over_to(turn: Turn, *, urgent: bool) -> None:
         return
     forced = claim.forced == node
     since = claim.better_since + (0 if urgent else patience(turn, forced=forced))
-    moment = since if forced or node != claim.offer_to else max(since, claim.offer_from)
+    # Again so soon only where nobody would serve meanwhile, or an operator says so.
+    serves = peers.own_standing(turn) is Standing.MASTER
+    moment = max(since, claim.offer_from) if serves and node == claim.offer_to and not forced else since
     if turn.now < moment:
         turn.wake_at(moment)
     else:

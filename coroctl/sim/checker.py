@@ -51,8 +51,10 @@ class Checker:
         self.leases: list[tuple[int, Tenure]] = []
         self.versions: dict[int, Identity] = {}
         self.answers: dict[str, set[Verdict]] = {}
+        self.adoptions: set[str] = set()
+        """Requests that concern the file of one node only."""
         self.loaded: set[str] = set()
-        """Requests whose edit is in a file that some node has loaded."""
+        """Requests whose edit is in a file that some node has loaded; of adoptions, that were carried out."""
         self.told: set[str] = set()
         """Overlaps that are conceded."""
 
@@ -144,6 +146,17 @@ class Checker:
         known = self.versions.setdefault(identity.version, identity)
         if known != identity:
             self.violated("P3", f"{machine.node} loads {identity}, and {known} has that version")
+        self.carries(machine, identity, requests)
+
+    def adopts(self, machine: Machine, identity: Identity, request: str) -> None:
+        """An operator has let this node take a file over its own; it may have been made by hand, whatever its number.
+
+        What it leads to is promised like any change: refused is not done, and done is what was asked for.
+        """
+        self.carries(machine, identity, (*self.cluster.files[identity].requests, request))
+
+    def carries(self, machine: Machine, identity: Identity, requests: tuple[str, ...]) -> None:
+        """P3: what was refused is in no file."""
         for request in requests:
             self.loaded.add(request)
             if Verdict.REFUSED in self.answers.get(request, ()):
@@ -197,5 +210,5 @@ class Checker:
         """P3: what was answered ok is in the file that the holder has in the end."""
         kept = self.cluster.files[holder.loaded].requests
         for request, verdicts in self.answers.items():
-            if Verdict.OK in verdicts and request not in kept:
+            if Verdict.OK in verdicts and request not in kept and request not in self.adoptions:
                 self.violated("P3", f"{request} was ok and is lost")

@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.decision.events import Asked, ConfigurationLoaded, FileEdited, FileFailed, FileFetched
-from coroctl.decision.messages import Answer, Edit, Request, Verb
+from coroctl.decision.messages import Answer, Verb
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import Member, Settings
 from coroctl.decision.values import Identity, Reason, Standing, Tenure, standing_of
@@ -25,16 +25,16 @@ from coroctl.model import NodeId, Role
 from coroctl.sim.checker import Checker
 from coroctl.sim.clock import MS, SECOND, Clock, Timeline
 from coroctl.sim.corosync import Corosync, Mode
-from coroctl.sim.files import File, edited
+from coroctl.sim.files import File, edited, restored
 from coroctl.sim.machine import Machine
 from coroctl.sim.network import Network
+from coroctl.sim.wishes import in_words, wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.decision.actions import EditFile, FetchFile, LoadFile, Log, Warn
     from coroctl.decision.events import Event
-    from coroctl.decision.values import News
 
 RELOAD_US = 24 * MS
 EDIT_US = 17 * MS
@@ -244,13 +244,11 @@ class Cluster:
         machine = self.machines[at]
         if machine.state is None:
             return name
-        settings = machine.state.files.settings
-        held = [news.tenure.term for news in heard(machine) if news.tenure is not None]
-        own = machine.state.claim.tenure
-        term = max([*held, own.term if own is not None else 0])
-        edit = Edit(verb, node, value)
-        self.note(at, f"asked: {verb.value} {node}{f' {value}' if value else ''} ({name})")
-        machine.deliver(Asked(Request(name, edit, at, term, settings.identity)))
+        request = wish(machine, verb, node, value, name)
+        if verb is Verb.ADOPT:
+            self.checker.adoptions.add(name)
+        self.note(at, f"asked: {in_words(request)} ({name})")
+        machine.deliver(Asked(request))
         return name
 
     def answer(self, machine: Machine, answer: Answer) -> None:
@@ -263,16 +261,32 @@ class Cluster:
 
     def edit(self, machine: Machine, action: EditFile) -> None:
         """The holder's editor."""
-        base = self.files[action.base]
-        settings = edited(base.settings, action.edit)
+        base, took_us, why = self.files[action.base], EDIT_US, "the edit is not possible"
+        if action.edit.verb is Verb.RESTORE:
+            former, why = action.edit.former, "it differs in nothing but the number"
+            source = self.keeper(machine, former)
+            took_us += PULL_US if source is not machine else 0
+            settings = None if source is None else restored(base.settings, self.files[former].settings)
+        else:
+            settings = edited(base.settings, action.edit)
         if settings is None:
-            machine.later(EDIT_US, FileFailed(action.number, "the edit is not possible"))
+            machine.later(took_us, FileFailed(action.number, why))
             return
         self.made += 1
         identity = Identity(action.base.version + 1, f"f{self.made}")
         request = (action.edit.request,) if action.edit.request else ()
         self.files[identity] = File(settings._replace(identity=identity), base.requests + request)
-        machine.later(EDIT_US, FileEdited(action.number, identity, self.files[identity].settings))
+        machine.later(took_us, FileEdited(action.number, identity, self.files[identity].settings))
+
+    def keeper(self, machine: Machine, former: Identity) -> Machine | None:
+        """Who has that file in its history: the machine itself, else one that can be asked."""
+        everybody = (machine, *self.machines.values())
+        return next((one for one in everybody if former in one.history and self.answers(machine, one)), None)
+
+    def answers(self, machine: Machine, source: Machine) -> bool:
+        """Whether a pull would come: both directions, and a daemon that runs."""
+        runs = source.state is not None and not source.frozen and not source.all_frozen
+        return source is machine or (runs and self.corosync.linked(machine.node, source.node))
 
     def fetch(self, machine: Machine, action: FetchFile) -> None:
         """A TCP pull: both directions, and a daemon that answers."""
@@ -281,8 +295,7 @@ class Cluster:
     def pulled(self, machine: Machine, life: int, action: FetchFile) -> None:
         """It is here, or the connection timed out."""
         source = self.machines.get(action.source)
-        whole = self.corosync.linked(machine.node, action.source)
-        if source is not None and source.state is not None and not source.frozen and not source.all_frozen and whole:
+        if source is not None and self.answers(machine, source):
             machine.tell(life, FileFetched(action.number, action.identity))
         else:
             self.timeline.after(SECOND, machine.tell, life, FileFailed(action.number, "no answer"))
@@ -293,8 +306,12 @@ class Cluster:
         if machine.disk.full and (staged is None or staged.identity != action.identity):
             machine.later(RELOAD_US, FileFailed(action.number, "no space left on device"))
             return
-        self.checker.loads(machine, action.identity, self.files[action.identity].requests, by_hand=False)
-        machine.loaded = action.identity
+        adopting = machine.state.files.adopting if machine.state is not None else None
+        if adopting is not None and adopting.identity == action.identity:
+            self.checker.adopts(machine, action.identity, adopting.request)
+        else:
+            self.checker.loads(machine, action.identity, self.files[action.identity].requests, by_hand=False)
+        machine.put_in_force(action.identity)
         machine.later(RELOAD_US, ConfigurationLoaded(self.files[action.identity].settings))
         self.joined(action.identity)
 
@@ -304,7 +321,7 @@ class Cluster:
         identity = settings.identity._replace(digest=digest)
         self.files[identity] = File(settings._replace(identity=identity), self.files[machine.loaded].requests)
         self.checker.loads(machine, identity, (), by_hand=True)
-        machine.loaded = identity
+        machine.put_in_force(identity)
         machine.deliver(ConfigurationLoaded(self.files[identity].settings))
         self.joined(identity)
 
@@ -326,12 +343,6 @@ def summed_up(view: NodeView) -> str:
         f"{view.node} {view.role.value} prio {view.prio} term {view.term} {view.identity}"
         f" {reason}{' speaks' if view.speaks else ''}"
     )
-
-
-def heard(machine: Machine) -> list[News]:
-    """What the node's daemon knows of the others."""
-    assert machine.state is not None
-    return [peer.last for peer in machine.state.peers.values() if peer.last is not None]
 
 
 def view_of(machine: Machine) -> NodeView:

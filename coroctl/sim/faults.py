@@ -116,6 +116,7 @@ def clone(cluster: Cluster, fault: Fault) -> None:
     former = original.disk.former
     copy.disk.record = former[0] if former and "old" in fault.extra else original.disk.record
     copy.disk.staged = original.disk.staged
+    copy.history = original.history
     cluster.clones.append(copy)
     copy.start()
     if fault.us:
@@ -330,7 +331,7 @@ def flush(cluster: Cluster, fault: Fault) -> None:
 
 
 def ask(cluster: Cluster, fault: Fault) -> None:
-    """An operator at a node: verb, node, value, id."""
+    """An operator at a node: verb, node, value, id. The value of RESTORE is a version; of ADOPT the node may be 0."""
     verb, node, *rest = fault.extra
     value = int(rest[0]) if rest else 0
     request = str(rest[1]) if len(rest) > 1 else ""

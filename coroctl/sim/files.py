@@ -39,6 +39,12 @@ def edited(settings: Settings, edit: Edit) -> Settings | None:
     return settings._replace(members=renumbered(members) if changed.prio > CEILING else members)
 
 
+def restored(settings: Settings, former: Settings) -> Settings | None:
+    """A former file's values over the present ones; None if they are the same."""
+    after = former._replace(identity=settings.identity)
+    return None if after == settings else after
+
+
 def renumbered(members: tuple[Member, ...]) -> tuple[Member, ...]:
     """At the ceiling all become 10, 20, 30 ... in their order; 0 stays 0."""
     order = sorted((one for one in members if one.prio), key=lambda one: (one.prio, -one.node))

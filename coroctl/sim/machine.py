@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CLONES = 100
 """A clone of node 3 is at place 103 of the network."""
 SOCKET_BUFFER = 400
+REMEMBERED = 20
 
 
 class Machine:
@@ -50,6 +51,8 @@ class Machine:
         self.services = Services(self)
         self.run: Run | None = None
         self.loaded = loaded
+        self.history = [loaded]
+        """The files that were in force here, the newest last."""
         self.state: State | None = None
         self.life = 0
         """Counts processes: what was asked by a dead one is answered to nobody."""
@@ -133,6 +136,12 @@ class Machine:
         self.pending.clear()
         self.trap = None
         self.disk.interrupted()
+
+    def put_in_force(self, identity: Identity) -> None:
+        """Another file is in place."""
+        self.loaded = identity
+        if self.history[-1] != identity:
+            self.history = [*self.history, identity][-REMEMBERED:]
 
     def start_again(self) -> None:
         """systemctl start after a stop: at once, or when the stop is over."""

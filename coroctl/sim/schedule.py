@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LAST_BEGIN = 36 * SECOND
 ALL_OVER = 40 * SECOND
+HEARD = 44 * SECOND
+"""Everybody hears everybody again, and what was under way has ended."""
 SETTLED = 52 * SECOND
 END = 60 * SECOND
 
@@ -136,6 +138,11 @@ def with_rarities(drawn: Schedule) -> Schedule:
         case 2:
             kept = (fault for fault in drawn.faults if fault.kind not in FREEZES)
             return drawn._replace(faults=tuple(kept), nftables=False)
+        case 3:
+            return drawn._replace(faults=tuple(sorted((*drawn.faults, *adoption(random, at, node)))))
+        case 4 | 5:
+            restores = [restore(random, random.randint(6 * SECOND, LAST_BEGIN), drawn.nodes) for _ in range(4)]
+            return drawn._replace(faults=tuple(sorted((*drawn.faults, *restores))))
         case _:
             return drawn
 
@@ -282,6 +289,18 @@ def membership(random: Random, at: int, node: int, nodes: int) -> list[Fault]:
     if random.random() < 0.5:
         return [Fault(at, Kind.ASK, node, 0, ("NODE_ADD", nodes + 1, random.randint(1, 100)))]
     return [Fault(at, Kind.ASK, node, 0, ("NODE_REMOVE", random.randint(1, nodes)))]
+
+
+def restore(random: Random, at: int, nodes: int) -> Fault:
+    """An operator brings a former file back."""
+    return Fault(at, Kind.ASK, random.randint(1, nodes), 0, ("RESTORE", 0, random.randint(1, 6)))
+
+
+def adoption(random: Random, at: int, node: int) -> list[Fault]:
+    """A file of one node's own, with a number that others have or will have, until it adopts the cluster's."""
+    mine = Fault(at, Kind.BY_HAND, node, 0, (random.randint(0, 1), random.randint(1, 100)))
+    adopted = [Fault(moment, Kind.ASK, node, 0, ("ADOPT", 0)) for moment in (at + span(random, at), HEARD)]
+    return [mine, *adopted]
 
 
 def stop(random: Random, at: int, node: int, _: int) -> list[Fault]:
