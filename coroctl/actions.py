@@ -36,14 +36,14 @@ class Verdict(Enum):
 
 
 class Action(NamedTuple):
-    """One thing that an operator may do to a node."""
+    """One thing that an operator may do, to a node or to the configuration file."""
 
     name: str
     """Of the command, and in menus."""
     verb: str
     """On the control socket."""
     key: str
-    """In the console."""
+    """In the console; empty: it is not offered there, as more is to be done than to choose a node."""
     label: str
     """A word for a menu or a footer."""
     help: str
@@ -68,7 +68,24 @@ SUSPEND = Action(
 )  # fmt: skip
 RESUME = Action("resume", "resume", "r", "Resume", "end a node's suspension", Risk.MAY_MOVE, typed=False)
 
-ACTIONS = (PRIORITY, PROMOTE, SUSPEND, RESUME)
+NODE_ADD = Action(
+    "node add", "node-add", "", "Add", "make every node know another one, and say what to run there",
+    Risk.NONE, typed=False,
+)  # fmt: skip
+NODE_REMOVE = Action(
+    "node remove", "node-remove", "", "Remove", "make every node forget one", Risk.MAY_MOVE, typed=True
+)
+RESTORE = Action(
+    "conf restore", "conf-restore", "", "Restore", "make a former file the next version, on every node",
+    Risk.MAY_MOVE, typed=False,
+)  # fmt: skip
+ADOPT = Action(
+    "conf adopt", "conf-adopt", "", "Adopt", "let this node take the cluster's file over its own",
+    Risk.MAY_MOVE, typed=False,
+)  # fmt: skip
+
+ACTIONS = (PRIORITY, PROMOTE, SUSPEND, RESUME, NODE_ADD, NODE_REMOVE, RESTORE, ADOPT)
+IN_CONSOLE = tuple(one for one in ACTIONS if one.key)
 
 
 class Check(NamedTuple):
@@ -97,12 +114,29 @@ class Seen(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """An action on a node, by its identity."""
+    """An action, on a node by its identity (0: on none in particular)."""
 
     action: Action
     node: NodeId
     value: int | None = None
     force: frozenset[str] = frozenset()
+    words: tuple[str, ...] | None = None
+    """What stands on the command line; None: the node, and the value."""
+    name: str = ""
+    """Of a node that is to be added."""
+    addresses: tuple[str, ...] = ()
+    """Its links' addresses."""
+    former: tuple[int, str] = (0, "")
+    """Version and sha256 of the file that is to be restored."""
+
+    def arguments(self) -> dict[str, object]:
+        """The verb's own ones on the control socket."""
+        found: dict[str, object] = {} if self.value is None else {"value": self.value}
+        if self.name:
+            found.update(name=self.name, addresses=list(self.addresses))
+        if self.former[1]:
+            found["former"] = {"version": self.former[0], "digest": self.former[1]}
+        return found
 
 
 class Outlook(NamedTuple):
@@ -122,6 +156,8 @@ class Outlook(NamedTuple):
     """Until the address begins to move, at least."""
     interrupts: bool
     risks_quorum: bool
+    difference: tuple[str, ...] = ()
+    """Line by line, where the file as a whole becomes another one."""
 
     def failing(self, force: frozenset[str]) -> tuple[Check, ...]:
         """The checks that stand in the way."""
@@ -139,6 +175,13 @@ def must_type(action: Action, outlook: Outlook) -> bool:
     return action.typed or outlook.interrupts or outlook.risks_quorum
 
 
+def to_type(ask: Ask, outlook: Outlook) -> str:
+    """The word that is to be typed: the node's name, else its id; of a former file its version."""
+    if ask.former[1]:
+        return str(ask.former[0])
+    return str(ask.node) if outlook.name.startswith("node ") else outlook.name
+
+
 def check_force(outlook: Outlook, force: frozenset[str]) -> None:
     """ActionError if somebody wants to override what is no check, or one of safety."""
     known = {one.name: one for one in outlook.checks}
@@ -152,9 +195,12 @@ def check_force(outlook: Outlook, force: frozenset[str]) -> None:
 
 def command_line(ask: Ask, name: str) -> str:
     """What a person types to do the same."""
-    words = ["coroctl", ask.action.name, name if name and not name.startswith("node ") else str(ask.node)]
-    if ask.value is not None:
-        words.append(str(ask.value))
+    words = ["coroctl", *ask.action.name.split()]
+    if ask.words is not None:
+        words += ask.words
+    else:
+        words.append(name if name and not name.startswith("node ") else str(ask.node))
+        words += [] if ask.value is None else [str(ask.value)]
     for check in sorted(ask.force):
         words += ["--force", check]
     return shlex.join(words)

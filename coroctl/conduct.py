@@ -66,7 +66,7 @@ class Operator:
 
 def preflight(client: Client, ask: Ask) -> Outlook:
     """What the change would lead to. Raises what the client raises; ActionError for a check that cannot be forced."""
-    told = client.preflight(ask.action.verb, ask.node, _value(ask))
+    told = client.preflight(ask.action.verb, ask.node, ask.arguments())
     try:
         found = _outlook(told)
     except (KeyError, TypeError, ValueError):
@@ -90,6 +90,7 @@ def _outlook(told: Json) -> Outlook:
         delay_s=address["delay_ms"] / 1000,
         interrupts=told["interrupts"],
         risks_quorum=told["risks_quorum"],
+        difference=tuple(told["difference"]),
     )
 
 
@@ -117,10 +118,6 @@ def claimed_origin() -> tuple[str, str]:
     """Who and from where, as the environment has it: logged as claimed."""
     user = os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or os.environ.get("USER") or ""
     return user[:128], (os.environ.get("SSH_CONNECTION") or "").partition(" ")[0][:128]
-
-
-def _value(ask: Ask) -> dict[str, object]:
-    return {} if ask.value is None else {"value": ask.value}
 
 
 def _node(value: int | None) -> NodeId | None:
@@ -183,7 +180,7 @@ class _Asking:
 
     def _run(self) -> None:
         user, origin = claimed_origin()
-        more: dict[str, object] = {**_value(self._ask), "force": sorted(self._ask.force)}
+        more: dict[str, object] = {**self._ask.arguments(), "force": sorted(self._ask.force)}
         try:
             self._outcome = self._client.change(
                 self._ask.action.verb, self._ask.node, self._seen, more, request=self._request, user=user, origin=origin

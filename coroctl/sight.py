@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.actions import PRIORITY, PROMOTE, SUSPEND
+from coroctl.actions import ADOPT, PRIORITY, PROMOTE, SUSPEND
 from coroctl.errors import CoroctlError
 from coroctl.model import NodeId
 
@@ -41,6 +41,8 @@ class Sight:
         self._client = client
         self._ask = ask
         self._outlook = outlook
+        self._adopts = ask.action is ADOPT
+        """One node takes a file that there is; any other change makes the next version."""
         self._version = outlook.seen.version + 1
         self._stream: Stream | None = None
         self._told: Json | None = None
@@ -72,7 +74,8 @@ class Sight:
         """What has not happened yet; empty: everything has."""
         if self._told is None:
             return "this node's corolistener does not tell what has become of it"
-        late = [one.name for one in self.nodes(made=True) if one.loaded and not one.current]
+        concerned = {row["nodeid"] for row in self._told["nodes"] if self._concerns(row)}
+        late = [one.name for one in self.nodes(made=True) if one.loaded and not one.current and one.node in concerned]
         if late:
             return f"not loaded by {', '.join(late)}"
         if self._outlook.delay_s > PATIENT_S:
@@ -110,8 +113,9 @@ class Sight:
         return found
 
     def _said(self, told: Json) -> Iterator[str]:
-        stored = [row["name"] for row in told["nodes"] if self._has(row, "staged", told)]
-        loaded = [row["name"] for row in told["nodes"] if self._has(row, "configuration", told)]
+        rows = [row for row in told["nodes"] if self._concerns(row)]
+        stored = [row["name"] for row in rows if not self._adopts and self._has(row, "staged", told)]
+        loaded = [row["name"] for row in rows if self._has(row, "configuration", told)]
         if stored and not loaded:
             yield f"stored by {', '.join(stored)}"
         if loaded:
@@ -127,12 +131,26 @@ class Sight:
         found = row[what]
         if what == "staged" and row["nodeid"] == told["node"]:
             found = told["configuration"]["staged"]
-        return bool(found) and found["version"] >= self._version
+        return bool(found) and self._reached(row, found)
+
+    def _concerns(self, row: Json) -> bool:
+        """A node that is not in the list (any more) follows nothing; adopting is this node's own."""
+        assert self._told is not None
+        return row["nodeid"] == self._told["node"] if self._adopts else row["prio"] is not None
+
+    def _reached(self, row: Json, found: Json) -> bool:
+        """Whether that file is what the change made, or newer."""
+        if not self._adopts:
+            return bool(found["version"] >= self._version)
+        assert self._told is not None
+        there = row["current"] is True or found["digest"] == self._outlook.seen.digest
+        return there and self._told["configuration"]["conflict"] is None
 
     def _report(self, row: Json, *, made: bool) -> NodeReport:
         loaded = row["configuration"]
         text = f"{loaded['version']}:{loaded['digest'][:8]}" if loaded else ""
-        current = bool(loaded) and (loaded["version"] >= self._version if made else row["current"] is True)
+        concerned = made and self._concerns(row)
+        current = bool(loaded) and (self._reached(row, loaded) if concerned else row["current"] is True)
         return NodeReport(NodeId(row["nodeid"]), _called(row), text, current, row["role"] or "-")
 
     def _row(self, node: NodeId) -> Json | None:

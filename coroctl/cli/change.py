@@ -1,4 +1,4 @@
-"""What ``priority``, ``promote``, ``suspend`` and ``resume`` have in common: look, ask, follow, report.
+"""What all commands that change the cluster have in common: look, ask, follow, report.
 
 Once it is asked for, the daemon carries the change out: Ctrl-C, or a terminal that is lost, only ends the watching.
 """
@@ -11,18 +11,18 @@ import sys
 from typing import TYPE_CHECKING
 
 from coroctl import actions
-from coroctl.actions import Ask, Verdict, command_line, find_node, must_type
+from coroctl.actions import Ask, Verdict, command_line, find_node, must_type, to_type
 from coroctl.cli.text import plain, table
 from coroctl.client import Client, Denied, Rejected
 from coroctl.conduct import conduct, preflight
+from coroctl.sources.daemon import snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from coroctl.actions import Action, Outlook
     from coroctl.client import Json
     from coroctl.conduct import Report, Step
-    from coroctl.model import NodeId
 
 EXIT_OK = 0
 EXIT_REFUSED = 4
@@ -33,10 +33,15 @@ _MARKS = {Verdict.PASS: "ok", Verdict.WARN: "WARN", Verdict.FAIL: "FAIL"}
 
 
 def configure(parser: argparse.ArgumentParser, action: Action) -> None:
-    """The arguments of one action."""
+    """The arguments of an action on a node."""
     parser.add_argument("node", metavar="NODE", help="its name, else its nodeid")
     if action.takes_value:
-        parser.add_argument("value", metavar="N", type=_prio, help="0 (never master) to 1000000")
+        parser.add_argument("value", metavar="N", type=prio, help="0 (never master) to 1000000")
+    configure_options(parser, action)
+
+
+def configure_options(parser: argparse.ArgumentParser, action: Action) -> None:
+    """The options of every action."""
     parser.add_argument("--yes", action="store_true", help="answer every question with yes")
     parser.add_argument(
         "--force",
@@ -51,13 +56,23 @@ def configure(parser: argparse.ArgumentParser, action: Action) -> None:
 
 
 def run(args: argparse.Namespace, action: Action) -> int:
-    """Carry it out; the exit code."""
+    """Carry out an action on a node; the exit code."""
+    value = getattr(args, "value", None)
+    return perform(args, lambda told: Ask(action, find_node(snapshot_of(told), args.node), value))
+
+
+def perform(args: argparse.Namespace, wish: Callable[[Json], Ask], then: Callable[[], Sequence[str]] = tuple) -> int:
+    """Look, ask, follow, report; the exit code. `wish` makes the request of what the daemon knows.
+
+    `then`: what is to be said when it was carried out, and everything that was foretold has happened.
+    """
     client = Client()
     try:
-        ask = Ask(action, _node(client, args.node), getattr(args, "value", None), frozenset(args.force))
+        # By what the daemon knows, which is what the change is judged by.
+        ask = wish(client.snapshot())._replace(force=frozenset(args.force))
         outlook = preflight(client, ask)
     except (Denied, Rejected) as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     if not args.json:
         print("\n".join(outlook_lines(ask, outlook)), flush=True)
     code = _may_go_on(args, ask, outlook)
@@ -65,14 +80,17 @@ def run(args: argparse.Namespace, action: Action) -> int:
         if args.json:
             print(json.dumps(_as_json(outlook, None), indent=2))
         return code
-    return _carry_out(args, client, ask, outlook)
+    code = _carry_out(args, client, ask, outlook)
+    if code == EXIT_OK and (lines := then()):
+        print("\n".join(lines), file=sys.stderr if args.json else sys.stdout)
+    return code
 
 
 def _may_go_on(args: argparse.Namespace, ask: Ask, outlook: Outlook) -> int | None:
     """None: go on. Else the exit code; why is said."""
     failing = outlook.failing(ask.force)
     if failing:
-        return _refuse("; ".join(f"{one.name}: {one.reason}" for one in failing))
+        return refuse("; ".join(f"{one.name}: {one.reason}" for one in failing))
     if outlook.nothing:
         if not args.json:
             print(f"nothing to do: {plain(outlook.nothing)}")
@@ -86,7 +104,7 @@ def _carry_out(args: argparse.Namespace, client: Client, ask: Ask, outlook: Outl
     try:
         report = conduct(client, ask, outlook, lambda step: _progress(args, step))
     except (Denied, Rejected) as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     except KeyboardInterrupt:
         print("\ncoroctl: the change goes on without you; coroctl status and coroctl events show it", file=sys.stderr)
         return EXIT_UNKNOWN
@@ -106,34 +124,29 @@ def _carry_out(args: argparse.Namespace, client: Client, ask: Ask, outlook: Outl
 
 def _questions(ask: Ask, outlook: Outlook) -> int | None:
     if not sys.stdin.isatty():
-        return _refuse("nobody can be asked, since standard input is no terminal: look with --dry-run, then give --yes")
+        return refuse("nobody can be asked, since standard input is no terminal: look with --dry-run, then give --yes")
     try:
         agreed = _agreed(ask, outlook)
     except EOFError:
         agreed = False
     if agreed:
         return None
-    return _refuse("nothing is changed")
+    return refuse("nothing is changed")
 
 
 def _agreed(ask: Ask, outlook: Outlook) -> bool:
     if not must_type(ask.action, outlook):
         return input(f"{ask.action.label} {plain(outlook.name)}? [y/N] ").strip().lower() in {"y", "yes"}
-    wanted = outlook.name if not outlook.name.startswith("node ") else str(ask.node)
-    said = input(f"{ask.action.label}: type the node's name, {plain(wanted)}, to go on: ").strip()
+    wanted = to_type(ask, outlook)
+    what = "version" if ask.former[1] else "node's name"
+    said = input(f"{ask.action.label}: type the {what}, {plain(wanted)}, to go on: ").strip()
     return said in {wanted, str(ask.node)}
 
 
-def _refuse(why: str) -> int:
+def refuse(why: str) -> int:
+    """Say why nothing was changed; the exit code."""
     print(f"coroctl: refused: {plain(why)}", file=sys.stderr)
     return EXIT_REFUSED
-
-
-def _node(client: Client, word: str) -> NodeId:
-    """By what the daemon knows, which is what the change is judged by."""
-    from coroctl.sources.daemon import snapshot_of
-
-    return find_node(snapshot_of(client.snapshot()), word)
 
 
 # Text
@@ -146,9 +159,11 @@ def outlook_lines(ask: Ask, outlook: Outlook) -> list[str]:
         (_mark(one, ask.force), one.name, f"{plain(one.reason)}{_forceable(one, ask.force)}") for one in outlook.checks
     ]
     effects = [(one.what, plain(one.text)) for one in outlook.effects]
+    difference = ["What differs in corosync.conf:", *(f"  {plain(line)}".rstrip() for line in outlook.difference)]
     return [
         f"Preflight: {' '.join(filter(None, words))}",
         *_indented(rows),
+        *(difference if outlook.difference else []),
         "What will happen:",
         *_indented(effects),
         f"The same as: {plain(command_line(ask, outlook.name))} --yes",
@@ -193,6 +208,7 @@ def _as_json(outlook: Outlook, report: Report | None) -> Json:
             "effects": [one._asdict() for one in outlook.effects],
             "loses": outlook.loses,
             "gains": outlook.gains,
+            "difference": outlook.difference,
         },
         "outcome": None
         if report is None
@@ -206,11 +222,12 @@ def _as_json(outlook: Outlook, report: Report | None) -> Json:
     }
 
 
-def _prio(word: str) -> int:
+def prio(word: str) -> int:
+    """For argparse."""
     value = int(word)
     if not 0 <= value <= actions.LARGEST_PRIO:
         raise argparse.ArgumentTypeError(f"a priority is 0 to {actions.LARGEST_PRIO}")
     return value
 
 
-_prio.__name__ = "priority"  # as argparse names it in its errors
+prio.__name__ = "priority"  # as argparse names it in its errors

@@ -13,7 +13,6 @@ from coroctl.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from coroctl.conf.diff import Difference
     from coroctl.conf.finding import Finding
 
 HELP = "check and compare corosync.conf files"
@@ -97,29 +96,15 @@ def _as_dict(finding: Finding) -> dict[str, object]:
 
 
 def _diff(before: str, after: str, *, as_json: bool) -> int:
-    from coroctl.conf.diff import diff
+    from coroctl.conf.diff import diff, in_lines
 
     found = diff(load_document(before), load_document(after))
     if as_json:
         changes = [change._asdict() for change in found.changes]
         _print_json({"version": 1, "identical": found.identical, "changes": changes, "diff": list(found.lines)})
     elif not found.identical:
-        print_difference(found)
+        print("\n".join(in_lines(found)))
     return EXIT_OK if found.identical else EXIT_FOUND
-
-
-def print_difference(found: Difference) -> None:
-    """Settings first, then lines."""
-    for change in found.changes:
-        print(f"{change.key}: {_shown(change.before)} -> {_shown(change.after)}")
-    if not found.changes:
-        print("no setting differs, only comments, order or layout")
-    print()
-    print("\n".join(found.lines))
-
-
-def _shown(value: str | None) -> str:
-    return "(not given)" if value is None else value or "(empty)"
 
 
 def _print_json(value: dict[str, object]) -> None:

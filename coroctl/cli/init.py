@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coroctl.cli import asking
-from coroctl.cli.change import EXIT_OK
-from coroctl.cli.former import STATE, show_difference
+from coroctl.cli.change import EXIT_OK, refuse
+from coroctl.cli.former import STATE
 from coroctl.cli.text import plain
 from coroctl.conf.cluster import read_cluster
+from coroctl.conf.diff import diff, in_lines
 from coroctl.conf.document import Document
 from coroctl.conf.files import DEFAULT_FILE, load
 from coroctl.conf.lint import Severity, lint
 from coroctl.conf.schema import default_of
 from coroctl.daemon.configuration import parsed
-from coroctl.errors import ConfigError
+from coroctl.errors import ConfigError, CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,10 @@ OPTIONS = {
 """Keys of the section that may be given here; the manual has all of them."""
 _ASKED = ("cloud_ip", "cloud_ip_dev", "service")
 _STEP = 10
+
+
+class Refused(CoroctlError):
+    """Nothing is written."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where the manager answers; may be given again",
     )
     parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show the difference and what is wrong, write nothing")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,16 +88,18 @@ def run(args: argparse.Namespace) -> int:
         cluster = read_cluster(document)
         keys = {key: getattr(args, key) for key in OPTIONS if getattr(args, key) is not None}
         prios = _priorities(cluster, dict(args.prio))
-        if not args.yes and sys.stdin.isatty():
+        if not (args.yes or args.dry_run) and sys.stdin.isatty():
             keys, prios = _asked(keys, cluster, prios)
         after = with_section(document, keys, prios, args.ihttpd_port).render()
-        show_difference(before, after, "as it would be")
+        print("\n".join(in_lines(diff(document, Document.parse(after, "as it would be")))), flush=True)
         if not _is_sound(after, args.file):
-            return asking.refuse("a file with errors is not written")
-        if not asking.confirmed(f"Write {plain(str(args.file))}?", yes=args.yes):
-            return asking.refuse("nothing is changed")
-    except asking.Refused as refused:
-        return asking.refuse(str(refused))
+            return refuse("a file with errors is not written")
+        if args.dry_run:
+            return EXIT_OK
+        if not _agreed(f"Write {plain(str(args.file))}? [y/N] ", yes=args.yes):
+            return refuse("nothing is changed")
+    except Refused as refused:
+        return refuse(str(refused))
     _write(args.file, before, after)
     print("\n".join(next_steps(args.file, parsed(after, str(args.file)))))
     return EXIT_OK
@@ -101,12 +108,23 @@ def run(args: argparse.Namespace) -> int:
 def _insist_new(document: Document) -> None:
     found = document.sections(SECTION)
     if found:
-        raise asking.Refused(
+        raise Refused(
             f"{document.file}:{found[0].line}: there is a {SECTION} section already: edit it on every node, raise"
             " config_version, and reload (corosync-cfgtool -R)"
         )
     if not read_cluster(document).nodes:
-        raise asking.Refused(f"{document.file} has no nodelist: corolistener needs one, with a nodeid for every node")
+        raise Refused(f"{document.file} has no nodelist: corolistener needs one, with a nodeid for every node")
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise Refused("nobody can be asked, since standard input is no terminal: look with --dry-run, then give --yes")
+    try:
+        return input(question).strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
 
 
 # What is wanted
@@ -131,7 +149,7 @@ def _priorities(cluster: Cluster, given: Mapping[str, int]) -> dict[int, int]:
         elif node.prio is None:
             found[number] = _STEP * (len(cluster.nodes) - place)
     if rest:
-        raise asking.Refused(f"--prio {next(iter(rest))}: the nodelist has no such node")
+        raise Refused(f"--prio {next(iter(rest))}: the nodelist has no such node")
     return found
 
 
@@ -154,7 +172,7 @@ def _asked(keys: dict[str, str], cluster: Cluster, prios: dict[int, int]) -> tup
             proposed = str(prios[node.position])
             said = input(f"priority of {plain(node.name or str(node.nodeid))} [{proposed}]: ").strip()
             if not (said or proposed).isdecimal():
-                raise asking.Refused(f"a priority is a number, and not {said}")
+                raise Refused(f"a priority is a number, and not {said}")
             chosen[node.position] = int(said or proposed)
     return answers, chosen
 

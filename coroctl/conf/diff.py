@@ -21,6 +21,9 @@ class Change(NamedTuple):
     before: str | None
     after: str | None
 
+    def __str__(self) -> str:
+        return f"{self.key}: {_value(self.before)} -> {_value(self.after)}"
+
 
 class Difference(NamedTuple):
     """What differs. All texts may be shown as they are."""
@@ -37,6 +40,16 @@ def diff(before: Document, after: Document) -> Difference:
     """Compare two files."""
     old, new = before.render(), after.render()
     return Difference(old == new, _changes(_settings(before), _settings(after)), _unified(before, after))
+
+
+def in_lines(found: Difference) -> list[str]:
+    """For people: settings first, then lines."""
+    settings = [str(change) for change in found.changes] or ["no setting differs, only comments, order or layout"]
+    return ["the files are the same"] if found.identical else [*settings, "", *found.lines]
+
+
+def _value(value: str | None) -> str:
+    return "(not given)" if value is None else value or "(empty)"
 
 
 def _changes(old: dict[str, str], new: dict[str, str]) -> tuple[Change, ...]:

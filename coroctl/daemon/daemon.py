@@ -21,12 +21,13 @@ from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.configuration import outfit_of, parsed, read, settings_of
 from coroctl.daemon.corosync import Corosync, Gone, Reloaded, Told, View
 from coroctl.daemon.desk import Back, Desk
+from coroctl.daemon.drafting import Drafting
 from coroctl.daemon.facts import DeadMan, Facts, Names, Votes
 from coroctl.daemon.files import Files
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
 from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
-from coroctl.daemon.probing import Probing, file_problem
+from coroctl.daemon.probing import Probing
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_facts, read_run
 from coroctl.daemon.shell import Shell, Tools
@@ -110,7 +111,12 @@ class Daemon:
                 self._facts,
                 self._probing.look,
                 self.reporter.answer_to,
-                lambda edit: file_problem(self.loaded.data, edit),
+                Drafting(
+                    lambda: self.loaded.data,
+                    self._files.in_place,
+                    self._files.find,
+                    lambda data: self._settings(parsed(data)),
+                ).draft,
             )
         )
         self._telling = Telling(

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from coroctl.daemon.authors import Author
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.outlook import as_json, outlook, refusal
-from coroctl.daemon.outlook_subject import Probe, Seen
+from coroctl.daemon.outlook_subject import Draft, Probe, Seen
 from coroctl.daemon.prospect import Plan
 from coroctl.daemon.protocol import Refused
 from coroctl.daemon.rendering import Level
+from coroctl.decision import adoption, peers
 from coroctl.decision.events import Asked
 from coroctl.decision.messages import Answer, Verb, Verdict
+from coroctl.decision.state import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -36,7 +38,8 @@ FAILBACK = "failback"
 """The check that the holder has to know of, too."""
 DENIED_EVERY_US = 1_000_000
 """One user's refusals are written down once in this time: the log is for others, too."""
-OPERATORS_VERBS = frozenset({Verb.PRIORITY, Verb.PROMOTE, Verb.SUSPEND, Verb.RESUME})
+TAKERS = frozenset({Verb.PRIORITY, Verb.PROMOTE, Verb.RESUME})
+"""Changes that may make a node master: it is asked whether it could be."""
 
 
 class Journal(Protocol):
@@ -71,8 +74,8 @@ class Back(NamedTuple):
     """Looks on a node what only that node can tell, in bounded time; never raises."""
     answer_to: Callable[[str], asyncio.Future[Answer]]
     """Becomes the answer to the request with that id."""
-    file_problem: Callable[[Edit], str]
-    """Why the loaded file would be refused with that change; empty: it would not. Called on a thread."""
+    draft: Callable[[Edit, Identity], Awaitable[Draft]]
+    """The file as that change would leave it; the identity is that of a file to adopt. Never raises."""
     clock: Callable[[], int] = now_us
     """The core's."""
 
@@ -85,7 +88,7 @@ class Desk:
         self._denied: dict[int, int] = {}
 
     async def preflight(self, edit: Edit, seen: Seen | None) -> dict[str, Any]:
-        """docs/control-sockets.md says what is in it. Refused for a node that is not in the list."""
+        """docs/control-sockets.md says what is in it. Refused for a node that is not in the list, or in it already."""
         return as_json(await self._look(edit, seen))
 
     async def ask(self, request: Request, actor: Actor, forced: Collection[str]) -> Answer:
@@ -135,27 +138,37 @@ class Desk:
     # Within
 
     async def _look(self, edit: Edit, seen: Seen | None) -> Outlook:
-        """The probe first: what it is judged with is of the moment after it."""
-        state = self._state()
-        if state.files.settings.member(edit.node) is None:
-            raise Refused("argument", f"there is no node {edit.node} in the node list")
-        probe = await self._probe(edit, state)
-        state = self._state()
-        if state.files.settings.member(edit.node) is None:
-            raise Refused("argument", f"there is no node {edit.node} in the node list any more")
-        plan = Plan(edit.verb, edit.node, edit.value)
-        return outlook(state, self._back.clock(), self._back.facts(), plan, probe, seen)
-
-    async def _probe(self, edit: Edit, state: State) -> Probe:
-        """Nobody takes the role by being suspended."""
+        """What takes time first: what it is judged with is of the moment after it."""
+        wanted = self._wanted(edit)
         if edit.verb is Verb.PROMOTE:
-            edit = edit._replace(value=state.files.settings.largest() + 1)
-        found = Probe() if edit.verb is Verb.SUSPEND else await self._back.probe(edit.node)
-        return found._replace(file=await asyncio.to_thread(self._back.file_problem, edit._replace(request="asked")))
+            edit = edit._replace(value=self._state().files.settings.largest() + 1)
+        draft, probe = await asyncio.gather(
+            self._back.draft(edit._replace(request="asked"), wanted),
+            self._back.probe(edit.node) if edit.verb in TAKERS else _nothing(),
+        )
+        wanted, state = self._wanted(edit), self._state()
+        node = state.life.node if edit.verb is Verb.ADOPT else edit.node
+        plan = Plan(edit, node, draft.settings or state.files.settings, wanted)
+        return outlook(state, self._back.clock(), self._back.facts(), plan, draft, probe, seen)
+
+    def _wanted(self, edit: Edit) -> Identity:
+        """The file that the change is made on, or that is to be adopted. Refused if it cannot be made on any."""
+        state = self._state()
+        settings = state.files.settings
+        if edit.verb is Verb.ADOPT:
+            turn = Turn(state, self._back.clock(), 0)
+            peers.survey(turn)
+            found = adoption.target(turn, edit.node)
+            if found is None:
+                raise Refused("argument", adoption.why_none(edit.node))
+            return found
+        known = settings.member(edit.node) is not None
+        if edit.verb is not Verb.RESTORE and known is (edit.verb is Verb.NODE_ADD):
+            who = f"node {edit.node}"
+            raise Refused("argument", f"{who} is in the node list" if known else f"there is no {who} in the node list")
+        return settings.identity
 
     async def _objection(self, request: Request, forced: Collection[str]) -> str:
-        if request.edit.verb not in OPERATORS_VERBS:
-            return ""
         try:
             found = await self._look(request.edit, Seen(request.term, request.identity))
         except Refused as refused:
@@ -179,6 +192,10 @@ class Desk:
         state = self._back.core.state
         term = state.ballots.term if state is not None else 0
         self._back.journal.event(level, name, term, actor=author.who or None, origin=author.origin or None, **details)
+
+
+async def _nothing() -> Probe:
+    return Probe()
 
 
 def _claimed(actor: Actor) -> str:

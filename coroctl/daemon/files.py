@@ -19,6 +19,7 @@ from coroctl.daemon.authors import Author
 from coroctl.daemon.editing import edited, restored
 from coroctl.daemon.holdings import FilesError, Holdings
 from coroctl.daemon.identities import identity_of, insist_sound
+from coroctl.daemon.pull import PullError
 from coroctl.daemon.reloading import Reloader, approve
 from coroctl.daemon.staging import File
 from coroctl.decision.events import ConfigurationLoaded, FileEdited, FileFailed, FileFetched, FileStaged
@@ -105,6 +106,24 @@ class Files:
         if identity is not None:
             self._start(self._keep(identity))
 
+    async def in_place(self) -> bytes:
+        """corosync.conf as it is on the disk. ConfigError if it cannot be read."""
+        return (await self._beside(self._holdings.own)).data
+
+    async def find(self, wanted: Identity, within_s: float | None = None) -> bytes:
+        """A file that is, or was, in force: from this node's history, else from another node's. CoroctlError."""
+        here = await self._beside(self._holdings.locate, wanted, self._candidates.get(wanted))
+        if here is not None:
+            return here.data
+        own = await self._beside(self._holdings.own)
+        try:
+            pulled = await self._pull.find(wanted, own.identity, within_s)
+        except PullError as error:
+            raise FilesError(f"{wanted} is neither in this node's history, nor in another one's: {error}") from error
+        if identity_of(pulled.data) != wanted:
+            raise FilesError(f"another file than {wanted} was handed out")
+        return pulled.data
+
     async def serve(self, question: Question) -> Pulled | Told | None:
         """Another node's question; for PullServer."""
         candidate = None if question.wanted is None else self._candidates.get(question.wanted)
@@ -158,7 +177,8 @@ class Files:
     # On the loop: what becomes of each action
 
     async def _edit(self, action: EditFile) -> Event:
-        file, settings = await self._beside(self._make, action.edit, action.base)
+        former = await self.find(action.edit.former) if action.edit.verb is Verb.RESTORE else b""
+        file, settings = await self._beside(self._make, action.edit, action.base, former)
         self._remember(file)
         return FileEdited(action.number, file.identity, settings)
 
@@ -192,17 +212,14 @@ class Files:
 
     # On the worker
 
-    def _make(self, edit: Edit, base: Identity) -> tuple[File, Settings]:
+    def _make(self, edit: Edit, base: Identity, former: bytes) -> tuple[File, Settings]:
         conf, own = self._holdings.conf, self._holdings.own()
         if own.identity != base:
             raise FilesError(
                 f"{conf} was changed by hand and is not what corosync has loaded:"
                 f" load it (corosync-cfgtool -R), or put the former one back ({self._state / 'conf'})"
             )
-        if edit.verb is Verb.RESTORE:
-            data = restored(own.data, self._holdings.former(edit.text), str(conf))
-        else:
-            data = edited(own.data, edit, str(conf))
+        data = restored(own.data, former, str(conf)) if former else edited(own.data, edit, str(conf))
         insist_sound(data, str(conf))
         with NamedTemporaryFile(dir=self._state, prefix="candidate-", suffix=".conf") as copy:
             copy.write(data)
@@ -231,7 +248,7 @@ def _actor(edit: Edit, node: NodeId) -> str:
         case Verb.NODE_ADD:
             what = f"{edit.verb.value} {edit.node} ({edit.text})"
         case Verb.RESTORE:
-            what = f"{edit.verb.value} {edit.text[:8]}"
+            what = f"{edit.verb.value} {edit.former}"
         case _:
             what = edit.verb.value
     if not edit.request:

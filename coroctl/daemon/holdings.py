@@ -82,13 +82,6 @@ class Holdings:
             insist_sound(found.data, f"corosync.conf {identity}")
         return found
 
-    def former(self, digest: str) -> bytes:
-        """A file of the history by its sha256."""
-        entry = next((one for one in reversed(self._history.entries()) if one.identity.digest == digest), None)
-        if entry is None:
-            raise FilesError(f"there is no file with sha256 {digest[:8]} in this node's history")
-        return self._history.read(entry.number)
-
     def answer(self, question: Question, loaded: Identity | None, candidate: File | None) -> Pulled | Told | None:
         """What another node is told. `loaded`: what corosync has; None: that is not known, or not to be followed."""
         known = self._shelf.find(question.own) is not None

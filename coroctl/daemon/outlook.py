@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from coroctl.daemon.facts import Facts
-    from coroctl.daemon.outlook_subject import Probe, Seen
+    from coroctl.daemon.outlook_subject import Draft, Probe, Seen
     from coroctl.daemon.prospect import Plan
     from coroctl.decision.state import State
     from coroctl.decision.values import Identity
 
+WHOLE = frozenset({Verb.RESTORE, Verb.ADOPT})
+"""Changes of the file as a whole."""
+SHOWN = 4
 SILENCE_MS = 100
 """A planned hand-over keeps the address silent for less than this."""
 
@@ -52,6 +55,8 @@ class Outlook(NamedTuple):
     nothing: str
     """Why there is nothing to do; empty if there is."""
     risks_quorum: bool
+    difference: tuple[str, ...]
+    """Line by line, where the file as a whole becomes another one."""
 
     @property
     def interrupts(self) -> bool:
@@ -59,22 +64,25 @@ class Outlook(NamedTuple):
         return self.prospect.loses is not None
 
 
-def outlook(state: State, now: int, facts: Facts, plan: Plan, probe: Probe, seen: Seen | None = None) -> Outlook:
-    """All of it. `now` is the daemon's clock, microseconds; the node must be in the loaded list."""
+def outlook(
+    state: State, now: int, facts: Facts, plan: Plan, draft: Draft, probe: Probe, seen: Seen | None = None
+) -> Outlook:
+    """All of it. `now` is the daemon's clock, microseconds; the node must be in the loaded list, unless it is added."""
     turn = Turn(state, now, 0)
     peers.survey(turn)
-    subject = Subject(turn, facts, plan, probe, seen, foresee(turn, plan))
+    subject = Subject(turn, facts, plan, draft, probe, seen, foresee(turn, plan))
     holder = surveyed_holder(turn)
     return Outlook(
         plan,
-        subject.label(plan.node),
+        subject.name,
         holder.tenure.term if holder else 0,
-        turn.files.settings.identity,
+        plan.wanted,
         checks.all_of(subject),
         _effects(subject),
         subject.prospect,
         _nothing(subject),
         votes.quorum_at_risk(subject),
+        draft.lines if plan.verb in WHOLE else (),
     )
 
 
@@ -108,21 +116,23 @@ def as_json(found: Outlook) -> dict[str, Any]:
         },
         "interrupts": found.interrupts,
         "risks_quorum": found.risks_quorum,
+        "difference": list(found.difference),
     }
 
 
 def _nothing(subject: Subject) -> str:
     turn, plan = subject.turn, subject.plan
     member = turn.files.settings.member(plan.node)
-    assert member is not None
-    name = subject.label(plan.node)
+    name = subject.name
     match plan.verb:
-        case Verb.PRIORITY if member.prio == plan.value:
-            return f"{name} has priority {plan.value} already"
-        case Verb.SUSPEND if member.suspended:
+        case Verb.PRIORITY if member is not None and member.prio == plan.edit.value:
+            return f"{name} has priority {plan.edit.value} already"
+        case Verb.SUSPEND if member is not None and member.suspended:
             return f"{name} is suspended already"
-        case Verb.RESUME if not member.suspended:
+        case Verb.RESUME if member is not None and not member.suspended:
             return f"{name} is not suspended"
+        case Verb.ADOPT if checks.adopted(subject):
+            return f"{name} has that file already"
         case Verb.PROMOTE if master_of(turn) == plan.node and _is_first(subject):
             return f"{name} is master already, and has the largest priority"
     return ""
@@ -146,26 +156,44 @@ def _effects(subject: Subject) -> tuple[Effect, ...]:
 
 
 def _in_the_file(subject: Subject) -> str:
-    turn, plan = subject.turn, subject.plan
-    name, member = subject.label(plan.node), turn.files.settings.member(plan.node)
+    turn, plan, name = subject.turn, subject.plan, subject.name
+    member = turn.files.settings.member(plan.node)
     version = turn.files.settings.identity.version + 1
     match plan.verb:
         case Verb.PRIORITY | Verb.PROMOTE:
             was = member.prio if member is not None else 0
-            what = f"priority of {name}: {was} -> {prio_after(turn, plan, plan.node)}"
+            what = f"priority of {name}: {was} -> {prio_after(plan, plan.node)}"
         case Verb.SUSPEND:
             what = f"{name} gets the mark `suspended`, which outlasts restarts"
-        case _:
+        case Verb.RESUME:
             what = f"{name} loses the mark `suspended`"
+        case Verb.NODE_ADD:
+            addresses = plan.edit.text.split()[1:]
+            prio = prio_after(plan, plan.node)
+            what = f"{name} ({', '.join(addresses)}) becomes node {plan.node}, with priority {prio} and one vote"
+        case Verb.NODE_REMOVE:
+            what = f"{name} is in the list no more"
+        case Verb.RESTORE:
+            what = f"as in {name}: {_changed(subject)}"
+        case Verb.ADOPT:
+            return f"version {plan.wanted.version} replaces the file of {name} only, whose own goes into its history"
+        case _:
+            return ""
     return f"{what}; version {version} on every node{_raised(subject)}"
+
+
+def _changed(subject: Subject) -> str:
+    """The first settings that differ."""
+    shown, rest = subject.draft.changes[:SHOWN], len(subject.draft.changes) - SHOWN
+    return ", ".join([*shown, *([f"and {rest} more"] if rest > 0 else [])]) or "no setting differs"
 
 
 def _raised(subject: Subject) -> str:
     """Section 6, step 6: a new master makes itself the largest."""
-    turn, gains = subject.turn, subject.prospect.gains
-    if gains is None or turn.files.settings.failback:
+    after, gains = subject.plan.after, subject.prospect.gains
+    if gains is None or after.failback:
         return ""
-    largest = max((prio_after(turn, subject.plan, one.node), -one.node) for one in turn.files.settings.members)
+    largest = max((one.prio, -one.node) for one in after.members)
     if largest[1] == -gains:
         return ""
     return f", then {subject.label(gains)} raises its own priority to {largest[0] + 1}"

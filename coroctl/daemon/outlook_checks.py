@@ -6,19 +6,21 @@ so nobody can force it. The others are about what it leads to, and an operator m
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.outlook_subject import Check, Verdict
-from coroctl.daemon.outlook_votes import margin, quorum_at_risk, spare_nodes, votes_told
-from coroctl.daemon.prospect import PASSING, reason_of, surveyed_holder
+from coroctl.daemon.outlook_votes import afterwards, changes_list, margin, quorum_at_risk, votes_told
+from coroctl.daemon.prospect import PASSING, master_of, reason_of, surveyed_holder
 from coroctl.daemon.standing import why_not_master
+from coroctl.decision import adoption
 from coroctl.decision.eligible import quorate
-from coroctl.decision.messages import Verb
+from coroctl.decision.messages import Request, Verb
 from coroctl.decision.settings import SECOND
 from coroctl.decision.values import NOBODY, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from coroctl.daemon.outlook_subject import Subject
 
@@ -33,7 +35,7 @@ CURABLE = {
 
 def all_of(subject: Subject) -> tuple[Check, ...]:
     """Those that concern this change, in the order in which people read them."""
-    return tuple(check for find in CHECKS for check in find(subject))
+    return tuple(check for find in CHECKS[subject.plan.verb] for check in find(subject))
 
 
 # Safety
@@ -60,7 +62,8 @@ def _current(subject: Subject) -> Iterator[Check]:
 
 
 def _file(subject: Subject) -> Iterator[Check]:
-    yield _safe("file", "" if subject.probe.file else "corosync.conf is sound with the change", subject.probe.file)
+    problem = subject.draft.problem
+    yield _safe("file", "" if problem else "corosync.conf is sound with the change", problem)
 
 
 def _members(subject: Subject) -> Iterator[Check]:
@@ -87,6 +90,8 @@ def _idle(subject: Subject) -> Iterator[Check]:
         busy = "another request is under way"
     elif len(turn.lists) > 1:
         busy = "the last change of the node list has not reached a majority of both lists"
+    elif turn.files.adopting is not None:
+        busy = "another file is being adopted here"
     else:
         busy = ""
     yield _safe(IDLE, "" if busy else "no other change is under way", busy)
@@ -95,14 +100,40 @@ def _idle(subject: Subject) -> Iterator[Check]:
 def _view(subject: Subject) -> Iterator[Check]:
     if subject.seen is None:
         return
-    holder = surveyed_holder(subject.turn)
-    identity = subject.turn.files.settings.identity
+    holder = surveyed_holder(subject.turn) if subject.plan.verb is not Verb.ADOPT else None
+    identity = subject.plan.wanted
     moved = []
     if holder is not None and holder.tenure.term != subject.seen.term:
         moved.append(f"the term is {holder.tenure.term}, not {subject.seen.term}")
     if identity != subject.seen.identity:
         moved.append(f"the configuration is {identity}, not {subject.seen.identity}")
     yield _safe(VIEW, "" if moved else "term and configuration are as you saw them", " and ".join(moved))
+
+
+def _one_node(subject: Subject) -> Iterator[Check]:
+    """L16: more at once is refused by the holder."""
+    differ = len(dict(subject.plan.after.voters()).keys() ^ subject.turn.files.lists[0].weights.keys())
+    more = f"{differ} nodes would be added or removed at once, and only one may be: one change for each"
+    if differ:
+        yield _safe("one-node", "" if differ > 1 else "one node is added or removed", more)
+
+
+def _source(subject: Subject) -> Iterator[Check]:
+    """What adoption.py would say."""
+    turn, plan = subject.turn, subject.plan
+    request = Request("", plan.edit, turn.life.node, 0, plan.wanted)
+    have = sorted(node for node, news in turn.heard.items() if news.identity == plan.wanted)
+    names = ", ".join(subject.label(node) for node in have)
+    where = f"{names} {'has' if len(have) == 1 else 'have'} version {plan.wanted.version} of it"
+    most = ", as a majority has" if plan.wanted == turn.current else ""
+    why = adoption.objection(turn, request) if turn.files.adopting is None and not adopted(subject) else ""
+    yield _safe("source", "" if why else f"{where}{most}", why)
+
+
+def adopted(subject: Subject) -> bool:
+    """ADOPT: whether that very file is in force here."""
+    files = subject.turn.files
+    return subject.plan.wanted == files.settings.identity and files.conflict is None
 
 
 # The node itself
@@ -135,6 +166,31 @@ def _eligible(subject: Subject) -> Iterator[Check]:
     else:
         first = f" (first: coroctl resume {name})" if reason is Reason.SUSPENDED else ""
         yield Check("eligible", _grave(subject), f"{name}: {reason.value}{first}")
+
+
+def _newcomer(subject: Subject) -> Iterator[Check]:
+    """Whether it would be master once it runs."""
+    order = [(one.prio, -one.node) for one in subject.plan.after.members]
+    if max(order)[1] == -subject.plan.node:
+        text = f"{subject.name} has the largest priority: it becomes master when it has started (--prio gives another)"
+        yield Check("master", Verdict.WARN, text)
+    else:
+        yield Check("master", Verdict.PASS, f"{subject.name} does not become master by it")
+
+
+def _leaver(subject: Subject) -> Iterator[Check]:
+    """The master's, and a running corosync's, is another way out."""
+    turn, node, name = subject.turn, subject.plan.node, subject.name
+    if master_of(turn) == node:
+        text = f"{name} is master: the role leaves it with the change (better first: promote another node)"
+        yield Check("master", Verdict.FAIL, text)
+    else:
+        yield Check("master", Verdict.PASS, f"{name} is not master")
+    if node in turn.world.members:
+        text = f"{name} is up, and its corosync goes on with the old list: stop corolistener and corosync there first"
+        yield Check("stopped", Verdict.WARN, text)
+    else:
+        yield Check("stopped", Verdict.PASS, f"{name} is not a member")
 
 
 def _configuration(subject: Subject) -> Iterator[Check]:
@@ -181,7 +237,7 @@ def _manager(subject: Subject) -> Iterator[Check]:
 
 
 def _failback(subject: Subject) -> Iterator[Check]:
-    settings, plan = subject.turn.files.settings, subject.plan
+    settings, plan = subject.plan.after, subject.plan
     if not settings.failback:
         return
     if plan.verb is Verb.PROMOTE:
@@ -193,12 +249,15 @@ def _failback(subject: Subject) -> Iterator[Check]:
 
 
 def _successor(subject: Subject) -> Iterator[Check]:
-    if not subject.leaves:
+    whole = subject.plan.verb is Verb.RESTORE
+    if not subject.leaves and not whole:
         return
-    name = subject.label(subject.plan.node)
+    name = subject.name
     if subject.prospect.eligible:
         names = ", ".join(subject.label(node) for node in sorted(subject.prospect.eligible))
-        yield Check("successor", Verdict.PASS, f"may be master without {name}: {names}")
+        yield Check("successor", Verdict.PASS, f"may be master {'with' if whole else 'without'} {name}: {names}")
+    elif whole and master_of(subject.turn) is not None:
+        yield Check("successor", Verdict.FAIL, f"nobody may be master with {name}: nobody would serve")
     elif reason_of(subject.turn, subject.plan.node) is None and _is_here(subject):
         yield Check("successor", Verdict.FAIL, f"{name} is the last node that may be master: nobody would serve")
     else:
@@ -206,31 +265,29 @@ def _successor(subject: Subject) -> Iterator[Check]:
 
 
 def _quorum(subject: Subject) -> Iterator[Check]:
-    if quorum_at_risk(subject):
-        name = subject.label(subject.plan.node)
-        yield Check("quorum", Verdict.FAIL, f"quorum is lost if {name} goes: {margin(subject)}")
+    """A list whose majority is not here cannot be loaded, so that is for nobody to force."""
+    if changes_list(subject) and quorum_at_risk(subject):
+        yield _safe("quorum", "", f"quorum is lost with the change: {margin(subject)}")
+    elif quorum_at_risk(subject):
+        yield Check("quorum", Verdict.FAIL, f"quorum is lost if {subject.name} goes: {margin(subject)}")
     else:
-        spare = spare_nodes(subject, without=subject.plan.node if subject.plan.verb is Verb.SUSPEND else NOBODY)
-        yield Check("quorum", Verdict.PASS if spare else Verdict.WARN, margin(subject))
+        yield Check("quorum", Verdict.PASS if afterwards(subject).spare else Verdict.WARN, margin(subject))
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
-    _quorate,
-    _holder,
-    _current,
-    _file,
-    _members,
-    _idle,
-    _view,
-    _joined,
-    _eligible,
-    _configuration,
-    _device,
-    _manager,
-    _failback,
-    _successor,
-    _quorum,
-)
+Finder = Callable[["Subject"], "Iterator[Check]"]
+SAFETY: tuple[Finder, ...] = (_quorate, _holder, _current, _file, _members, _idle, _view)
+ROLE: tuple[Finder, ...] = (_joined, _eligible, _configuration, _device, _manager, _failback, _successor, _quorum)
+CHECKS: Mapping[Verb, tuple[Finder, ...]] = {
+    Verb.PRIORITY: (*SAFETY, *ROLE),
+    Verb.PROMOTE: (*SAFETY, *ROLE),
+    Verb.SUSPEND: (*SAFETY, *ROLE),
+    Verb.RESUME: (*SAFETY, *ROLE),
+    Verb.NODE_ADD: (*SAFETY, _newcomer, _quorum),
+    Verb.NODE_REMOVE: (*SAFETY, _leaver, _successor, _quorum),
+    Verb.RESTORE: (*SAFETY, _one_node, _failback, _successor, _quorum),
+    Verb.ADOPT: (_source, _file, _idle, _view),
+}
+"""By verb, in the order in which people read them."""
 
 
 # Within

@@ -11,6 +11,7 @@ from coroctl.decision.messages import Verb
 if TYPE_CHECKING:
     from coroctl.daemon.facts import Facts
     from coroctl.daemon.prospect import Plan, Prospect
+    from coroctl.decision.settings import Settings
     from coroctl.decision.state import Turn
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
@@ -36,7 +37,7 @@ class Check(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What is looked up for an outlook: the manager on the node that is to take the role, and the changed file."""
+    """What is looked up on the node that is to take the role: its manager."""
 
     known: bool = False
     """Whether that node has told of its manager."""
@@ -44,8 +45,19 @@ class Probe(NamedTuple):
     """What is wrong with the manager's unit there; empty: nothing."""
     why: str = ""
     """Why it is not known."""
-    file: str = ""
-    """Why the file with the change in it would be refused; empty: it would not."""
+
+
+class Draft(NamedTuple):
+    """The file as the change would leave it."""
+
+    problem: str = ""
+    """Why it would be refused; empty: it would not."""
+    settings: Settings | None = None
+    """What it says; None: it cannot even be made."""
+    changes: tuple[str, ...] = ()
+    """The settings that differ."""
+    lines: tuple[str, ...] = ()
+    """What differs, for people to read: settings, then lines."""
 
 
 class Seen(NamedTuple):
@@ -61,6 +73,7 @@ class Subject(NamedTuple):
     turn: Turn
     facts: Facts
     plan: Plan
+    draft: Draft
     probe: Probe
     seen: Seen | None
     prospect: Prospect
@@ -70,6 +83,18 @@ class Subject(NamedTuple):
         return self.facts.names.get(node, Names()).name or f"node {node}"
 
     @property
+    def name(self) -> str:
+        """Of what the change is about: a node, also one that is to come; or a former file."""
+        edit = self.plan.edit
+        match edit.verb:
+            case Verb.NODE_ADD:
+                return edit.text.partition(" ")[0]
+            case Verb.RESTORE:
+                return f"version {edit.former.version}"
+            case _:
+                return self.label(self.plan.node)
+
+    @property
     def takes(self) -> bool:
         """Whether the node is meant to take the address."""
         return self.plan.verb is Verb.PROMOTE or self.prospect.gains == self.plan.node
@@ -77,4 +102,6 @@ class Subject(NamedTuple):
     @property
     def leaves(self) -> bool:
         """Whether the node cannot be master afterwards."""
-        return self.plan.verb is Verb.SUSPEND or (self.plan.verb is Verb.PRIORITY and not self.plan.value)
+        after = self.plan.after.member(self.plan.node)
+        lowered = self.plan.verb is Verb.PRIORITY and after is not None and not after.prio
+        return lowered or self.plan.verb in (Verb.SUSPEND, Verb.NODE_REMOVE)

@@ -2,64 +2,98 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.decision.messages import Verb
-from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
     from coroctl.daemon.outlook_subject import Subject
     from coroctl.model import NodeId
 
 
+class Tally(NamedTuple):
+    """Votes, as corosync counts them."""
+
+    each: dict[NodeId, int]
+    """Of members."""
+    present: int
+    needed: int
+    total: int
+
+    def without(self, node: NodeId) -> Tally:
+        """If that one were off."""
+        rest = {one: votes for one, votes in self.each.items() if one != node}
+        return self._replace(each=rest, present=self.present - self.each.get(node, 0))
+
+    @property
+    def suffice(self) -> bool:
+        return self.present >= self.needed
+
+    @property
+    def spare(self) -> int:
+        """How many members may fail, at worst, before quorum is lost."""
+        left, lost = self.present, 0
+        for votes in sorted(self.each.values(), reverse=True):
+            left -= votes
+            if left < self.needed:
+                return lost
+            lost += 1
+        return lost
+
+    @property
+    def may_fail(self) -> str:
+        """The same in words."""
+        if not self.suffice:
+            return "quorum is lost"
+        spare = self.spare
+        return {0: "no further node may fail", 1: "1 more node may fail"}.get(spare, f"{spare} more nodes may fail")
+
+
+def now(subject: Subject) -> Tally:
+    """As corosync has them, else as the list does."""
+    told, voters = subject.facts.votes, subject.turn.files.lists[0]
+    each = {node: votes for node, votes in voters.weights.items() if node in subject.turn.world.members}
+    if told is None:
+        return Tally(each, sum(each.values()), voters.majority, voters.total)
+    return Tally(each, told.present, told.needed, told.expected)
+
+
+def afterwards(subject: Subject) -> Tally:
+    """With the list that the change makes; of a suspension: with the node off, as suspended ones often are."""
+    before, plan = now(subject), subject.plan
+    if plan.verb is Verb.SUSPEND:
+        return before.without(plan.node)
+    if not changes_list(subject):
+        return before
+    voters = dict(plan.after.voters())
+    each = {node: votes for node, votes in voters.items() if node in subject.turn.world.members}
+    total = before.total + sum(voters.values()) - subject.turn.files.lists[0].total
+    return Tally(each, before.present + sum(each.values()) - sum(before.each.values()), total // 2 + 1, total)
+
+
+def changes_list(subject: Subject) -> bool:
+    """Whether there are other voters then."""
+    return dict(subject.plan.after.voters()) != subject.turn.files.lists[0].weights
+
+
 def quorum_at_risk(subject: Subject) -> bool:
-    """Whether the votes no longer suffice when a node that is being suspended is switched off, as they often are."""
-    _, present, needed = _votes(subject)
-    left = present - _vote_of(subject, subject.plan.node)
-    return subject.plan.verb is Verb.SUSPEND and left < needed <= present
+    """Whether the votes suffice, and would no longer."""
+    return now(subject).suffice and not afterwards(subject).suffice
 
 
 def margin(subject: Subject) -> str:
-    """The votes, and how many nodes may still fail; of a suspension: with that node off."""
-    _, present, needed = _votes(subject)
-    text = f"{present} votes are here, {needed} are needed"
-    spare = spare_nodes(subject, without=NOBODY)
-    if subject.plan.verb is not Verb.SUSPEND or not _vote_of(subject, subject.plan.node):
-        return f"{text}: {_may_fail(spare)}"
-    rest = spare_nodes(subject, without=subject.plan.node)
-    name = subject.label(subject.plan.node)
-    after = _may_fail(rest) if present - _vote_of(subject, subject.plan.node) >= needed else "quorum is lost"
-    return f"{text}; {name} keeps its vote, and if it is switched off: {after}"
-
-
-def spare_nodes(subject: Subject, *, without: NodeId) -> int:
-    """How many members may fail, at worst, before quorum is lost, once that one is off."""
-    votes, present, needed = _votes(subject)
-    left, lost = present - votes.pop(without, 0), 0
-    for vote in sorted(votes.values(), reverse=True):
-        left -= vote
-        if left < needed:
-            return lost
-        lost += 1
-    return lost
-
-
-def _votes(subject: Subject) -> tuple[dict[NodeId, int], int, int]:
-    """Of members; present and needed as corosync has them, else as the list does."""
-    turn, told = subject.turn, subject.facts.votes
-    voters = turn.files.lists[0]
-    votes = {node: weight for node, weight in voters.weights.items() if node in turn.world.members}
-    return (votes, told.present, told.needed) if told else (votes, sum(votes.values()), voters.majority)
-
-
-def _vote_of(subject: Subject, node: NodeId) -> int:
-    return _votes(subject)[0].get(node, 0)
+    """The votes, and how many nodes may still fail."""
+    before, after = now(subject), afterwards(subject)
+    text = f"{before.present} votes are here, {before.needed} are needed"
+    if changes_list(subject):
+        majority = f"a majority is then {after.needed} of {after.total} votes (now {before.needed} of {before.total})"
+        return f"{majority}, of which {after.present} are here: {after.may_fail}"
+    if subject.plan.verb is Verb.SUSPEND and subject.plan.node in before.each:
+        return f"{text}; {subject.name} keeps its vote, and if it is switched off: {after.may_fail}"
+    return f"{text}: {before.may_fail}"
 
 
 def votes_told(subject: Subject) -> str:
-    _, present, needed = _votes(subject)
-    return f"{present} votes, {needed} needed"
-
-
-def _may_fail(nodes: int) -> str:
-    return {0: "no further node may fail", 1: "1 more node may fail"}.get(nodes, f"{nodes} more nodes may fail")
+    """As they are."""
+    before = now(subject)
+    return f"{before.present} votes, {before.needed} needed"

@@ -1,6 +1,6 @@
-"""What a preflight must look up: a node's manager, as its own systemd has it, and whether the file would be sound.
+"""What a preflight must look up on the node that is to take the role: its manager, as its own systemd has it.
 
-The manager is asked of this node's systemd, or of the other node's daemon, which answers the same way. Bounded in time.
+It is asked of this node's systemd, or of the other node's daemon, which answers the same way. Bounded in time.
 """
 
 from __future__ import annotations
@@ -8,19 +8,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from coroctl.daemon.editing import edited
-from coroctl.daemon.identities import insist_sound
 from coroctl.daemon.manager import ManagerError
 from coroctl.daemon.outlook_subject import Probe
 from coroctl.daemon.pull import About, Fit, PullError
-from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from coroctl.daemon.manager import Manager
     from coroctl.daemon.pull import PullClient, Question, Reply
-    from coroctl.decision.messages import Edit
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
@@ -71,15 +67,6 @@ async def looked(manager: Manager | None) -> Fit:
     except TimeoutError:
         return Fit("", "systemd does not answer")
     return Fit("" if state.load == "loaded" else f"{manager.unit} cannot be started: {state.load}")
-
-
-def file_problem(data: bytes, edit: Edit) -> str:
-    """Why the file would be refused with that change in it; empty: it would not. Blocks for some milliseconds."""
-    try:
-        insist_sound(edited(data, edit), "corosync.conf")
-    except CoroctlError as error:
-        return str(error)
-    return ""
 
 
 def _probe(fit: Fit) -> Probe:

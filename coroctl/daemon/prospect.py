@@ -17,22 +17,36 @@ from coroctl.decision.values import ONLY_COORDINATOR, Office, Reason, Standing, 
 
 if TYPE_CHECKING:
     from coroctl.daemon.standing import Holder
+    from coroctl.decision.messages import Edit
     from coroctl.decision.peers import Rank
+    from coroctl.decision.settings import Settings
     from coroctl.decision.state import Turn
+    from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
 
 PASSING = frozenset({Reason.STARTING, Reason.LEFTOVERS, Reason.HOLDOFF, Reason.BACKOFF, Reason.HANDED_OVER})
 """Reasons that are over within seconds by themselves: who has one is waited for."""
+OF_A_FILE = frozenset({Reason.STALE, Reason.CONFLICT})
+"""Reasons that adopting the cluster's file does away with."""
 
 
 class Plan(NamedTuple):
     """What an operator wants."""
 
-    verb: Verb
+    edit: Edit
+    """As the holder would carry it out."""
     node: NodeId
-    value: int = 0
-    """PRIORITY: the new one."""
+    """Whom it concerns; NOBODY: all of them."""
+    after: Settings
+    """What the file says then."""
+    wanted: Identity
+    """The file that an operator must have seen to ask for it."""
+
+    @property
+    def verb(self) -> Verb:
+        """What kind of change."""
+        return self.edit.verb
 
 
 class Prospect(NamedTuple):
@@ -57,7 +71,7 @@ class Prospect(NamedTuple):
 
 def foresee(turn: Turn, plan: Plan) -> Prospect:
     """What becomes of the address."""
-    ranks = {node: rank_after(turn, plan, node) for node in _candidates(turn)}
+    ranks = {node: rank_after(turn, plan, node) for node in _candidates(turn, plan)}
     eligible = frozenset(node for node, rank in ranks.items() if rank[0] is Standing.MASTER)
     present = master_of(turn)
     best = _best(turn, ranks, present)
@@ -67,8 +81,8 @@ def foresee(turn: Turn, plan: Plan) -> Prospect:
     waits_for = reason if reason in PASSING else None
     if gains is None or loses is None or present not in eligible:
         return Prospect(loses, gains, 0, by_failback=False, eligible=eligible, waits_for=waits_for)
-    by_failback = turn.files.settings.failback and plan.verb is not Verb.PROMOTE
-    delay_s = _patience(turn, by_failback=by_failback)
+    by_failback = plan.after.failback and plan.verb is not Verb.PROMOTE
+    delay_s = _patience(plan, by_failback=by_failback)
     if plan.verb is not Verb.PROMOTE and turn.claim.offer_to == gains:
         # L13: not to the same node again so soon. Only the holder itself knows.
         delay_s = max(delay_s, (turn.claim.offer_from - turn.now) / SECOND)
@@ -111,41 +125,32 @@ def reason_of(turn: Turn, node: NodeId) -> Reason | None:
 def rank_after(turn: Turn, plan: Plan, node: NodeId) -> Rank:
     """A node's rank when the change is in force; the lowest for one that is not heard, or has not what is current."""
     standing = standing_of(_reason_after(turn, plan, node)) if _counts(turn, node) else Standing.NONE
-    return (standing, prio_after(turn, plan, node), -node)
+    return (standing, prio_after(plan, node), -node)
 
 
-def prio_after(turn: Turn, plan: Plan, node: NodeId) -> int:
-    """As the file will give it; a promotion is above all others."""
-    settings = turn.files.settings
-    member = settings.member(node)
-    if node == plan.node and plan.verb is Verb.PRIORITY:
-        return plan.value
-    if node == plan.node and plan.verb is Verb.PROMOTE:
-        return settings.largest() + 1
+def prio_after(plan: Plan, node: NodeId) -> int:
+    """As the file will give it."""
+    member = plan.after.member(node)
     return member.prio if member is not None else 0
 
 
 def _reason_after(turn: Turn, plan: Plan, node: NodeId) -> Reason | None:
     """Marks and priorities are the file's, whatever reason hides them now."""
     reason = reason_of(turn, node)
+    if plan.verb is Verb.ADOPT and node == plan.node and reason in OF_A_FILE and plan.wanted == turn.current:
+        reason = None
     if reason is not None and reason not in ONLY_COORDINATOR and reason not in PASSING:
         return reason
-    if _marked_after(turn, plan, node):
+    member = plan.after.member(node)
+    if member is not None and member.suspended:
         return Reason.SUSPENDED
-    if prio_after(turn, plan, node) == 0:
+    if prio_after(plan, node) == 0:
         return Reason.PRIO_ZERO
     return reason if reason in (Reason.UPLINK, Reason.PING, Reason.PROMOTION_FAILED) else None
 
 
-def _marked_after(turn: Turn, plan: Plan, node: NodeId) -> bool:
-    if node == plan.node and plan.verb in (Verb.SUSPEND, Verb.RESUME):
-        return plan.verb is Verb.SUSPEND
-    member = turn.files.settings.member(node)
-    return member is not None and member.suspended
-
-
-def _candidates(turn: Turn) -> set[NodeId]:
-    return {turn.life.node, *turn.heard}
+def _candidates(turn: Turn, plan: Plan) -> set[NodeId]:
+    return {turn.life.node, *turn.heard} & {member.node for member in plan.after.members}
 
 
 def _counts(turn: Turn, node: NodeId) -> bool:
@@ -156,9 +161,8 @@ def _counts(turn: Turn, node: NodeId) -> bool:
     return news is not None and news.identity == turn.current and node in turn.world.members
 
 
-def _patience(turn: Turn, *, by_failback: bool) -> float:
-    settings = turn.files.settings
-    return (settings.failback_delay_us if by_failback else BETTER_US) / SECOND
+def _patience(plan: Plan, *, by_failback: bool) -> float:
+    return (plan.after.failback_delay_us if by_failback else BETTER_US) / SECOND
 
 
 def surveyed_holder(turn: Turn) -> Holder | None:

@@ -61,13 +61,10 @@ CHANGES = {
     Verb.CONF_ADOPT: messages.Verb.ADOPT,
 }
 """Verbs of control.sock only, and what the core calls them."""
-PLANNED = (Verb.SET_PRIORITY, Verb.PROMOTE, Verb.SUSPEND, Verb.RESUME)
-"""Those that have a preflight."""
 LINKS = 8
 HOSTS = 128
 """The most nodes whose machines are asked for at once."""
 NAME_CHARS = 255
-SHA256_DIGITS = 64
 
 FORCED = 16
 """The most checks that a change may name."""
@@ -144,12 +141,9 @@ def change_of(call: Call) -> messages.Request:
 
 def plan_of(call: Call) -> tuple[messages.Edit, Seen | None]:
     """PREFLIGHT: the change that is being thought of, and what its sender saw, if they say so. Raises Refused."""
-    try:
-        verb = Verb(call.arguments.get("change"))
-    except ValueError:
-        verb = Verb.PREFLIGHT
-    if verb not in PLANNED:
-        raise Refused("argument", f"change must be one of {', '.join(one.value for one in PLANNED)}", call.id)
+    verb = next((one for one in CHANGES if one.value == call.arguments.get("change")), None)
+    if verb is None:
+        raise Refused("argument", f"change must be one of {', '.join(one.value for one in CHANGES)}", call.id)
     return _edit(call, verb), _seen(call) if "configuration" in call.arguments else None
 
 
@@ -230,17 +224,11 @@ def _text(value: str) -> bytes:
 def _edit(call: Call, verb: Verb) -> messages.Edit:
     core_verb = CHANGES[verb]
     if verb is Verb.CONF_RESTORE:
-        return messages.Edit(core_verb, NOBODY, text=_sha256(call))
+        former = _identity(call, "former")
+        return messages.Edit(core_verb, NOBODY, text=f"{former.version} {former.digest}")
     node = NodeId(_number(call, "node", 0 if verb is Verb.CONF_ADOPT else 1, MOST_U32))
     value = _number(call, "value", 0, MOST_PRIO) if verb in (Verb.SET_PRIORITY, Verb.NODE_ADD) else 0
     return messages.Edit(core_verb, node, value, text=_name_and_addresses(call) if verb is Verb.NODE_ADD else "")
-
-
-def _sha256(call: Call) -> str:
-    said = call.arguments.get("sha256")
-    if isinstance(said, str) and len(said) == SHA256_DIGITS and not set(said) - set("0123456789abcdef"):
-        return said
-    raise Refused("argument", f"sha256 must be {SHA256_DIGITS} hexadecimal digits", call.id)
 
 
 def _name_and_addresses(call: Call) -> str:
@@ -259,12 +247,16 @@ def _is_word(text: str) -> bool:
 
 
 def _seen(call: Call) -> Seen:
-    said = call.arguments.get("configuration")
+    identity = _identity(call, "configuration")
+    return Seen(_number(call, "term", 0, MOST_I64), identity)
+
+
+def _identity(call: Call, name: str) -> Identity:
+    said = call.arguments.get(name)
     digest = said.get("digest") if isinstance(said, dict) else None
-    if not isinstance(said, dict) or not isinstance(digest, str) or len(digest) > ID_CHARS or not digest.isascii():
-        raise Refused("argument", "configuration must be an object with version and digest", call.id)
-    version = _number(call._replace(arguments=said), "version", 0, MOST_I64)
-    return Seen(_number(call, "term", 0, MOST_I64), Identity(version, digest))
+    if not isinstance(said, dict) or not isinstance(digest, str) or not _is_word(digest) or len(digest) > ID_CHARS:
+        raise Refused("argument", f"{name} must be an object with version and digest", call.id)
+    return Identity(_number(call._replace(arguments=said), "version", 0, MOST_I64), digest)
 
 
 def _id(said: Mapping[str, Any]) -> str:

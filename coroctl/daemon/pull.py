@@ -98,12 +98,28 @@ class PullClient:
         self._peers = peers
         self._port = port
 
-    async def pull(self, source: NodeId, wanted: Identity, own: Identity) -> Pulled:
-        """The file, not checked but for its size. Tries one link after the other. PullError within PULL_S."""
+    async def pull(self, source: NodeId, wanted: Identity, own: Identity, within_s: float | None = None) -> Pulled:
+        """The file, not checked but for its size. Tries one link after the other. PullError in that time, or PULL_S."""
         try:
-            return await self._ask(source, Question(wanted, own, ""), PULL_S, pull_wire.pulled)
+            return await self._ask(source, Question(wanted, own, ""), within_s or PULL_S, pull_wire.pulled)
         except PullError as error:
             raise PullError(f"node {source} did not hand out {wanted}: {error}") from error
+
+    async def find(self, wanted: Identity, own: Identity, within_s: float | None = None) -> Pulled:
+        """The same from whoever has it: all are asked at once. PullError says what each has said."""
+        asked = [asyncio.ensure_future(self.pull(node, wanted, own, within_s)) for node in self._peers]
+        failures = []
+        try:
+            for answer in asyncio.as_completed(asked):
+                try:
+                    return await answer
+                except PullError as error:
+                    failures.append(str(error))
+        finally:
+            for one in asked:
+                one.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        raise PullError("; ".join(sorted(failures)) or "there is no other node")
 
     async def loaded(self, source: NodeId, own: Identity, within_s: float) -> Told:
         """What that node has loaded. PullError in that time; NobodyThere if the node is on and nobody answers us."""

@@ -46,9 +46,7 @@ def objection(turn: Turn, request: Request) -> str:
         return "another file is being adopted"
     wanted = target(turn, request.edit.node)
     if wanted is None:
-        if request.edit.node != NOBODY:
-            return f"node {request.edit.node} is not heard"
-        return "no file is loaded by a majority of the nodes: name the node whose file is to be taken"
+        return why_none(request.edit.node)
     if wanted != request.identity:
         return f"{requests.MOVED_ON}: the file is {wanted}"
     if turn.current not in (None, wanted):
@@ -58,6 +56,13 @@ def objection(turn: Turn, request: Request) -> str:
     if all(news.identity != wanted for news in turn.heard.values()):
         return "no other node that is heard has that file"
     return ""
+
+
+def why_none(node: NodeId) -> str:
+    """Why there is no file to adopt."""
+    if node != NOBODY:
+        return f"node {node} is not heard"
+    return "no file is loaded by a majority of the nodes: name the node whose file is to be taken"
 
 
 def target(turn: Turn, node: NodeId) -> Identity | None:

@@ -244,11 +244,11 @@ class Cluster:
         machine = self.machines[at]
         if machine.state is None:
             return name
-        request = wish(machine, verb, node, value, name)
+        wanted = wish(machine, verb, node, value, name)
         if verb is Verb.ADOPT:
             self.checker.adoptions.add(name)
-        self.note(at, f"asked: {in_words(request)} ({name})")
-        machine.deliver(Asked(request))
+        self.note(at, f"asked: {in_words(wanted)} ({name})")
+        machine.deliver(Asked(wanted))
         return name
 
     def answer(self, machine: Machine, answer: Answer) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LAST_BEGIN = 36 * SECOND
 ALL_OVER = 40 * SECOND
-HEARD = 44 * SECOND
+HEARD = 43 * SECOND
 """Everybody hears everybody again, and what was under way has ended."""
 SETTLED = 52 * SECOND
 END = 60 * SECOND
@@ -139,7 +139,7 @@ def with_rarities(drawn: Schedule) -> Schedule:
             kept = (fault for fault in drawn.faults if fault.kind not in FREEZES)
             return drawn._replace(faults=tuple(kept), nftables=False)
         case 3:
-            return drawn._replace(faults=tuple(sorted((*drawn.faults, *adoption(random, at, node)))))
+            return drawn._replace(faults=tuple(sorted((*drawn.faults, *adoption(random, at, node, drawn.nodes)))))
         case 4 | 5:
             restores = [restore(random, random.randint(6 * SECOND, LAST_BEGIN), drawn.nodes) for _ in range(4)]
             return drawn._replace(faults=tuple(sorted((*drawn.faults, *restores))))
@@ -296,11 +296,16 @@ def restore(random: Random, at: int, nodes: int) -> Fault:
     return Fault(at, Kind.ASK, random.randint(1, nodes), 0, ("RESTORE", 0, random.randint(1, 6)))
 
 
-def adoption(random: Random, at: int, node: int) -> list[Fault]:
-    """A file of one node's own, with a number that others have or will have, until it adopts the cluster's."""
+def adoption(random: Random, at: int, node: int, nodes: int) -> list[Fault]:
+    """A file of one node's own, with a number that others have or will have, until it adopts the cluster's.
+
+    In the end whoever has a file that is not its own is named: of two nodes that are left, none has a majority's.
+    """
     mine = Fault(at, Kind.BY_HAND, node, 0, (random.randint(0, 1), random.randint(1, 100)))
-    adopted = [Fault(moment, Kind.ASK, node, 0, ("ADOPT", 0)) for moment in (at + span(random, at), HEARD)]
-    return [mine, *adopted]
+    soon = Fault(at + span(random, at), Kind.ASK, node, 0, ("ADOPT", 0))
+    others = [0, *(one for one in range(1, nodes + 1) if one != node)]
+    in_the_end = [Fault(HEARD + place * SECOND, Kind.ASK, node, 0, ("ADOPT", one)) for place, one in enumerate(others)]
+    return [mine, soon, *in_the_end]
 
 
 def stop(random: Random, at: int, node: int, _: int) -> list[Fault]:

@@ -111,7 +111,7 @@ class Console(TerminalApp):
     @on(Opened)
     def open_node(self, message: Opened) -> None:
         if not self.screen.is_modal:  # else it was typed ahead, before the dialog was there
-            self.push_screen(screen_of_node(message.node, self._current.view))
+            self.push_screen(screen_of_node(message.node, self._current.view, actions=self._operator is not None))
 
     @on(Wanted)
     def open_action(self, message: Wanted) -> None:

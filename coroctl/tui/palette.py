@@ -1,4 +1,4 @@
-"""What the command palette offers: the actions on the node under the cursor, the screens, and what the app can do."""
+"""What the command palette offers: the actions on the screen's node, the screens, and what the app can do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Provider
 
-from coroctl.actions import ACTIONS
-from coroctl.tui.screens.overview import Overview
+from coroctl.actions import IN_CONSOLE
+from coroctl.tui.screens.acting import ActingScreen
 from coroctl_widgets import neutral
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ class Commands(Provider):
                 yield Hit(score, text, run, help=about)
 
     def _commands(self) -> Iterator[_Command]:
-        overview = self.screen
-        if isinstance(overview, Overview):
-            for action in ACTIONS:
-                wanted = overview.wanted(action)
-                if wanted is not None and overview.acts:
+        screen = self.screen
+        if isinstance(screen, ActingScreen):
+            for action in IN_CONSOLE:
+                wanted = screen.wanted(action)
+                if wanted is not None and screen.acts:
                     text = f"{action.label} {neutral(wanted.label)}"
-                    yield _Command(text, partial(overview.post_message, wanted), action.help)
+                    yield _Command(text, partial(screen.post_message, wanted), action.help)
         for text, run, about in GENERAL:
             yield _Command(text, partial(self.app.run_action, run), about)

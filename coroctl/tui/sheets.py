@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.actions import Verdict, command_line, must_type
+from coroctl.actions import Verdict, command_line, must_type, to_type
 from coroctl_widgets import Entry, Remark, Sheet, Tone
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def outlook_sheet(ask: Ask, outlook: Outlook) -> Sheet:
     if failing:
         entry = Entry(f"To go on all the same, type the check's name, {failing[0].name}:", failing[0].name)
         return Sheet(title, remarks, foot, entry, "Override")
-    typed = outlook.name if not outlook.name.startswith("node ") else str(ask.node)
+    typed = to_type(ask, outlook)
     typing = Entry(f"Type the node's name, {typed}, to go on:", typed) if must_type(ask.action, outlook) else None
     return Sheet(title, remarks, foot, typing, ask.action.label)
 

@@ -65,15 +65,15 @@ def screen_of(place: str, view: View | None) -> Screen[None]:
     return {"links": Links, "alarms": Alarms, "configuration": ConfigurationScreen}[place](view)
 
 
-def screen_of_node(node: NodeId, view: View | None) -> Screen[None]:
-    """A node's; with a look at the machine if it is this one."""
+def screen_of_node(node: NodeId, view: View | None, *, actions: bool) -> Screen[None]:
+    """A node's; with a look at the machine if it is this one. `actions`: with what can be done to it."""
     from coroctl.tui.screens.node import NodeScreen
 
     snapshot = view.snapshot if view is not None else None
     if snapshot is None or node != snapshot.local or snapshot.source is Source.SIMULATION:
-        return NodeScreen(node, view)
+        return NodeScreen(node, view, actions=actions)
     from coroctl.sources.host import HostReader
 
     own = snapshot.node(node)
     manager = snapshot.mastership.service if snapshot.mastership else ""
-    return NodeScreen(node, view, HostReader(own.addresses if own else (), manager).read)
+    return NodeScreen(node, view, HostReader(own.addresses if own else (), manager).read, actions=actions)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from coroctl import actions
-from coroctl.actions import ACTIONS, ActionError, Ask, command_line, find_node
+from coroctl.actions import ACTIONS, IN_CONSOLE, ActionError, Ask, command_line, find_node
 from coroctl.cli import change, main
 from coroctl.client import Client
 from coroctl.model import Availability, Node, NodeId, NodeStatus, Snapshot, Source
@@ -21,6 +21,8 @@ from tests.daemon.simulated import Nodes, master, simulated, told_events
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from coroctl.actions import Action
 
 DEADLINE_S = 60.0
 
@@ -164,8 +166,20 @@ def test_a_call_that_makes_no_sense(words: tuple[str, ...], capsys: Any) -> None
 
 
 def test_every_action_is_a_command_with_the_same_words() -> None:
-    assert {one.name: one.help for one in ACTIONS}.items() <= main.COMMANDS.items()
-    assert len({one.key for one in ACTIONS}) == len(ACTIONS)
+    assert {one.name: one.help for one in ACTIONS if " " not in one.name}.items() <= main.COMMANDS.items()
+    assert len({one.key for one in IN_CONSOLE}) == len(IN_CONSOLE)
+
+
+@pytest.mark.parametrize("action", [one for one in ACTIONS if " " in one.name], ids=lambda one: one.name)
+def test_so_is_every_action_on_the_file(action: Action, capsys: pytest.CaptureFixture[str]) -> None:
+    command, verb = action.name.split()
+    for words in ([command, "--help"], [command, verb, "--help"]):
+        with pytest.raises(SystemExit):
+            main.main(words)
+    whole, options = " ".join(capsys.readouterr().out.split()).split(f"usage: coroctl {command} {verb}")
+    assert f"{verb} {action.help}" in whole
+    assert action.risk.value in options
+    assert all(option in options for option in ("--yes", "--force", "--dry-run", "--json"))
 
 
 def snapshot(*names: tuple[int, str]) -> Snapshot:

@@ -14,11 +14,13 @@ from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.facts import Facts, Names, Votes
 from coroctl.daemon.journal import Journal
-from coroctl.daemon.outlook_subject import Probe
+from coroctl.daemon.outlook_subject import Draft, Probe
 from coroctl.daemon.sockets import Sockets
 from coroctl.daemon.view import status
+from coroctl.decision.messages import Verb
 from coroctl.sim import Cluster
 from coroctl.sim.clock import MS, SECOND
+from coroctl.sim.files import edited, restored
 from tests.daemon.control_sockets import Teller
 
 if TYPE_CHECKING:
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
 
     from coroctl.decision.actions import Log
     from coroctl.decision.events import Event
-    from coroctl.decision.messages import Answer
+    from coroctl.decision.messages import Answer, Edit
     from coroctl.decision.settings import Settings
     from coroctl.decision.state import State
+    from coroctl.decision.values import Identity
     from coroctl.model import NodeId
     from coroctl.sim.machine import Machine
 
@@ -74,7 +77,7 @@ class Served:
                 self.facts,
                 self._probe,
                 self._answer_to,
-                lambda _: self.file_problem,
+                self._draft,
                 self.clock,
             )
         )
@@ -129,6 +132,20 @@ class Served:
 
     async def _probe(self, _node: NodeId) -> Probe:
         return self.probe
+
+    async def _draft(self, edit: Edit, wanted: Identity) -> Draft:
+        """The simulator's files are values."""
+        files, settings = self._cluster.files, self._settings()
+        match edit.verb:
+            case Verb.ADOPT:
+                after: Settings | None = files[wanted].settings
+            case Verb.RESTORE:
+                after = restored(settings, files[edit.former].settings) if edit.former in files else None
+            case _:
+                after = edited(settings, edit)
+        problem = self.file_problem or ("" if after else "the edit is not possible")
+        lines = tuple(f"{one} -> {other}" for one, other in zip(settings, after or (), strict=False) if one != other)
+        return Draft(problem, after, lines, lines)
 
     def _answer_to(self, request: str) -> asyncio.Future[Answer]:
         return self._waiting.setdefault(request, asyncio.get_running_loop().create_future())

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coroctl.actions import ACTIONS, PRIORITY, PROMOTE, RESUME, SUSPEND, Ask, Outlook, Verdict
+from coroctl.actions import (
+    ADOPT,
+    IN_CONSOLE,
+    NODE_ADD,
+    NODE_REMOVE,
+    PRIORITY,
+    PROMOTE,
+    RESTORE,
+    RESUME,
+    SUSPEND,
+    ActionError,
+    Ask,
+    Outlook,
+    Verdict,
+)
 from coroctl.client import Client, Rejected
 from coroctl.conduct import Operator, Step
 from coroctl.daemon.outlook_subject import Probe
@@ -18,6 +32,7 @@ from coroctl.decision.state import Turn
 from coroctl.decision.values import Identity, Reason
 from coroctl.model import NodeId
 from coroctl.sight import PATIENT_S
+from coroctl.sim.files import File
 from tests.daemon.simulated import Nodes, Served, master, simulated, told_events
 
 if TYPE_CHECKING:
@@ -29,7 +44,7 @@ if TYPE_CHECKING:
     from coroctl.sim.machine import Machine
 
 DEADLINE_S = 60.0
-ONE, TWO, THREE = NodeId(1), NodeId(2), NodeId(3)
+ONE, TWO, THREE, FOUR = (NodeId(number) for number in (1, 2, 3, 4))
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -269,6 +284,141 @@ async def test_a_mark_counts_behind_a_reason_that_passes(tmp_path: Path) -> None
         assert (outlook.loses, outlook.gains) == (None, None)
 
 
+def four(prio: int = 5) -> Ask:
+    return Ask(NODE_ADD, FOUR, prio, words=("node4", "10.0.0.4"), name="node4", addresses=("10.0.0.4",))
+
+
+async def settled(cluster: Nodes) -> None:
+    """One list counts everywhere, and nothing is under way."""
+    for served in cluster.served.values():
+        while served.picture()["configuration"]["lists"] > 1 or served.picture()["change"]:
+            await asyncio.sleep(0)
+
+
+async def missed(cluster: Nodes, node: NodeId) -> None:
+    """Off, and corosync knows."""
+    cluster.machines[node].power_off()
+    while node in cluster.served[ONE].picture()["corosync"]["members"]:
+        await asyncio.sleep(0)
+
+
+async def test_a_node_is_added_and_removed_as_foretold(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        outlook = await looked(cluster, TWO, four())
+        assert (failing(outlook), outlook.name, outlook.interrupts) == ([], "node4", False)
+        told = effects(outlook)
+        assert told["configuration"].startswith(
+            "node4 (10.0.0.4) becomes node 4, with priority 5 and one vote; version"
+        )
+        majority = "a majority is then 3 of 4 votes (now 2 of 3), of which 3 are here: no further node may fail"
+        assert told["quorum"] == majority
+        report = await done(cluster, TWO, four(), outlook)
+        assert (report.verdict, report.missing) == ("ok", "")
+        with pytest.raises(Rejected, match="node 4 is in the node list"):
+            await looked(cluster, ONE, four())
+        await settled(cluster)
+        while FOUR not in cluster.served[ONE].picture()["corosync"]["members"] or not heard(cluster, FOUR):
+            await asyncio.sleep(0)
+        back = await looked(cluster, ONE, Ask(NODE_REMOVE, FOUR))
+        assert verdicts(back)["stopped"] is Verdict.WARN
+        report = await done(cluster, ONE, Ask(NODE_REMOVE, FOUR), back)
+        assert (report.verdict, report.missing) == ("ok", "")
+        assert len(cluster.files[cluster.machines[ONE].loaded].settings.members) == 3
+
+
+def heard(cluster: Nodes, node: NodeId) -> bool:
+    rows = {row["nodeid"]: row for row in cluster.served[ONE].picture()["nodes"]}
+    return bool(rows[node]["heard"])
+
+
+async def test_a_newcomer_that_would_be_master_is_a_warning(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        assert verdicts(await looked(cluster, TWO, four(prio=500)))["master"] is Verdict.WARN
+        assert verdicts(await looked(cluster, TWO, four()))["master"] is Verdict.PASS
+
+
+async def test_a_list_without_its_majority_is_for_nobody_to_force(tmp_path: Path) -> None:
+    """Two of three are here: a fourth would make three the majority; so would taking one of the two away."""
+    async with simulated(tmp_path) as cluster:
+        await missed(cluster, THREE)
+        for ask in (four(), Ask(NODE_REMOVE, TWO)):
+            outlook = await looked(cluster, ONE, ask)
+            [lost] = [one for one in outlook.checks if one.verdict is Verdict.FAIL and one.safety]
+            assert (lost.name, lost.reason[:30]) == ("quorum", "quorum is lost with the change")
+            with pytest.raises(ActionError, match="a safety check cannot be forced"):
+                await looked(cluster, ONE, ask._replace(force=frozenset({"quorum"})))
+        away = await looked(cluster, ONE, Ask(NODE_REMOVE, THREE))
+        assert (failing(away), verdicts(away)["stopped"], verdicts(away)["quorum"]) == ([], Verdict.PASS, Verdict.WARN)
+
+
+async def test_the_master_is_removed_only_by_force_and_hands_over_at_once(tmp_path: Path) -> None:
+    async with simulated(tmp_path, prios=(100, 40, 10, 5)) as cluster:
+        ask = Ask(NODE_REMOVE, ONE)
+        outlook = await looked(cluster, THREE, ask)
+        assert failing(outlook) == ["master"]
+        assert (outlook.loses, outlook.gains) == (ONE, TWO)
+        assert "moves from node1 to node2 at once" in effects(outlook)["address"]
+        assert (await done(cluster, THREE, ask, outlook)).why.startswith("master: node1 is master")
+        report = await changed(cluster, THREE, ask._replace(force=frozenset({"master"})))
+        assert (report.verdict, report.missing) == ("ok", "")
+        assert master(cluster) == TWO
+
+
+async def test_the_last_that_may_be_master_is_removed_only_by_force(tmp_path: Path) -> None:
+    async with simulated(tmp_path, prios=(7, 0, 0, 0)) as cluster:
+        outlook = await looked(cluster, TWO, Ask(NODE_REMOVE, ONE))
+        assert failing(outlook) == ["master", "successor"]
+        assert "nobody takes it over" in effects(outlook)["address"]
+
+
+async def test_a_former_file_comes_back_as_foretold(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        former = cluster.machines[ONE].loaded
+        assert (await changed(cluster, ONE, Ask(PROMOTE, THREE))).verdict == "ok"
+        ask = Ask(RESTORE, NodeId(0), former=former)
+        outlook = await looked(cluster, TWO, ask)
+        assert (failing(outlook), outlook.name) == ([], f"version {former.version}")
+        assert (outlook.loses, outlook.gains) == (THREE, ONE)
+        assert any("prio=101" in line for line in outlook.difference)
+        report = await done(cluster, TWO, ask, outlook)
+        assert (report.verdict, report.missing) == ("ok", "")
+        assert master(cluster) == ONE
+        assert failing(await looked(cluster, TWO, ask)) == ["file"]
+
+
+async def test_a_former_file_may_leave_nobody_to_serve_or_change_too_many_nodes(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        first = cluster.files[cluster.machines[ONE].loaded].settings
+        idle = tuple(one._replace(prio=0) for one in first.members)
+        many = (*first.members, Member(FOUR), Member(NodeId(5)))
+        for members, check in ((idle, "successor"), (many, "one-node")):
+            former = Identity(1, check)
+            cluster.files[former] = File(first._replace(identity=former, members=members))
+            outlook = await looked(cluster, TWO, Ask(RESTORE, NodeId(0), former=former))
+            assert check in failing(outlook)
+
+
+async def test_the_clusters_file_is_adopted_by_who_has_another_one(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as cluster:
+        adopt = Ask(ADOPT, NodeId(0), words=())
+        assert (await looked(cluster, TWO, adopt)).nothing == "node2 has that file already"
+        settings = cluster.files[cluster.machines[TWO].loaded].settings
+        higher = settings._replace(identity=settings.identity._replace(version=7))
+        cluster.load_by_hand(TWO, higher, "hand")
+        while cluster.served[TWO].picture()["nodes"][1]["current"]:
+            await asyncio.sleep(0)
+        assert failing(await looked(cluster, TWO, Ask(PROMOTE, TWO))) == ["current", "eligible", "configuration"]
+        outlook = await looked(cluster, TWO, adopt)
+        assert (failing(outlook), outlook.seen.digest) == ([], settings.identity.digest)
+        assert "node1, node3 have version" in next(one.reason for one in outlook.checks if one.name == "source")
+        assert effects(outlook)["configuration"].startswith("version 1 replaces the file of node2 only")
+        report = await done(cluster, TWO, adopt, outlook)
+        assert (report.verdict, report.missing) == ("ok", "")
+        assert [one.current for one in report.nodes] == [True, True, True]
+        with pytest.raises(Rejected, match="node 9 is not heard"):
+            await looked(cluster, TWO, Ask(ADOPT, NodeId(9), words=()))
+
+
 async def test_a_reason_that_passes_is_waited_for(tmp_path: Path) -> None:
     async with simulated(tmp_path) as cluster:
         assert (await changed(cluster, THREE, Ask(PRIORITY, TWO, 200))).missing == ""
@@ -367,8 +517,10 @@ async def test_whatever_is_asked_what_was_foretold_happens(tmp_path: Path, seed:
                 while machine.state is None or machine.state.world.reason is Reason.STARTING or not agreed(cluster):
                     await asyncio.sleep(0)
             at, node = random.choice([ONE, TWO, THREE]), random.choice([ONE, TWO, THREE])
-            action = random.choice(ACTIONS)
+            action = random.choice((*IN_CONSOLE, RESTORE))
             ask = Ask(action, node, random.choice([0, 5, 40, 300]) if action is PRIORITY else None)
+            if action is RESTORE:
+                ask = Ask(RESTORE, NodeId(0), former=random.choice(cluster.machines[at].history))
             outlook = await looked(cluster, at, ask)
             if any(one.safety for one in outlook.failing(frozenset())) or outlook.nothing:
                 continue

@@ -14,6 +14,7 @@ import pytest
 from coroctl.daemon.configuration import parsed, settings_of
 from coroctl.daemon.files import Files
 from coroctl.daemon.history import FOUND, History
+from coroctl.daemon.holdings import FilesError
 from coroctl.daemon.identities import identity_of
 from coroctl.daemon.keys import make_key
 from coroctl.daemon.pull import PullClient, PullError, PullServer, Told
@@ -269,17 +270,26 @@ async def test_adopting_a_file_with_errors_is_refused(tmp_path: Path) -> None:
 
 async def test_a_former_file_that_is_not_here_is_not_restored(tmp_path: Path) -> None:
     async with one(tmp_path) as node:
-        edit = Edit(Verb.RESTORE, NodeId(0), text="ab" * 32)
+        edit = Edit(Verb.RESTORE, NodeId(0), text=f"6 {'ab' * 32}")
         node.files.edit(EditFile(1, edit, identity_of(GOOD)))
-        assert "no file with sha256 abababab in this node's history" in await node.failure()
+        assert "6:abababab is neither in this node's history, nor in another one's" in await node.failure()
 
 
-async def test_a_former_file_is_found_by_its_sha256(tmp_path: Path) -> None:
+async def test_a_former_file_is_found_on_another_node(tmp_path: Path) -> None:
+    former = changed("config_version: 7", "config_version: 6")
+    async with two(tmp_path, GOOD) as (other, node):
+        other.history.keep(former, "anna")
+        assert await node.files.find(identity_of(former)) == former
+        with pytest.raises(FilesError, match="node 9 did not hand out 5:abababab"):
+            await node.files.find(Identity(5, "ab" * 32))
+
+
+async def test_a_former_file_is_found_by_its_version_and_sha256(tmp_path: Path) -> None:
     """corosync would have to approve of it, and is not asked about one that lint refuses."""
     former = changed("cloud_ip: 10.0.0.100", "cloud_ip: 127.0.0.1")
     async with one(tmp_path) as node:
         node.history.keep(former, "anna")
-        edit = Edit(Verb.RESTORE, NodeId(0), text=identity_of(former).digest)
+        edit = Edit(Verb.RESTORE, NodeId(0), text=f"7 {identity_of(former).digest}")
         node.files.edit(EditFile(1, edit, identity_of(GOOD)))
         assert "is a loopback address" in await node.failure()
 

@@ -11,12 +11,10 @@ import pytest
 from coroctl.daemon import probing, pull
 from coroctl.daemon.keys import make_key
 from coroctl.daemon.outlook_subject import Probe
-from coroctl.daemon.probing import Probing, file_problem, looked
+from coroctl.daemon.probing import Probing, looked
 from coroctl.daemon.pull import About, Fit, PullClient, Pulled, PullError, PullServer
-from coroctl.decision.messages import Edit, Verb
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
-from tests.conf.samples import GOOD
 
 if TYPE_CHECKING:
     from coroctl.daemon.pull import Question
@@ -100,15 +98,6 @@ async def test_a_daemon_that_does_not_know_the_question() -> None:
         await pair.client.fit(THERE, OWN, 1.0)
     assert "no short text" in (await pair.here.look(THERE)).why
     await pair.server.close()
-
-
-def test_the_changed_file_is_judged_as_the_holder_would() -> None:
-    assert file_problem(GOOD, Edit(Verb.PRIORITY, NodeId(9), 41, "asked")) == ""
-    assert "above 1000000" in file_problem(GOOD, Edit(Verb.PRIORITY, NodeId(9), 1_000_001, "asked"))
-    zero = GOOD
-    for old in (b"prio: 100", b"prio: 40"):
-        zero = zero.replace(old, b"prio: 0")
-    assert "every node has prio 0" in file_problem(zero, Edit(Verb.PRIORITY, NodeId(13), 0, "asked"))
 
 
 async def test_no_manager_is_not_missing() -> None:

@@ -163,6 +163,7 @@ async def test_the_other_changes(tmp_path: Path, verb: str, asked: Verb) -> None
         assert daemon.asked.get_nowait()[0].edit == Edit(asked, NodeId(2))
 
 
+FORMER = {"version": 7, "digest": "0a" * 32}
 ADDED = {"node": 4, "value": 5, "name": "n4", "addresses": ["10.0.0.4", "10.0.1.4"]}
 
 
@@ -171,7 +172,7 @@ ADDED = {"node": 4, "value": 5, "name": "n4", "addresses": ["10.0.0.4", "10.0.1.
     [
         ("node-add", ADDED, Edit(Verb.NODE_ADD, NodeId(4), 5, text="n4 10.0.0.4 10.0.1.4")),
         ("node-remove", {}, Edit(Verb.NODE_REMOVE, NodeId(2))),
-        ("conf-restore", {"sha256": "0a" * 32}, Edit(Verb.RESTORE, NodeId(0), text="0a" * 32)),
+        ("conf-restore", {"former": FORMER}, Edit(Verb.RESTORE, NodeId(0), text=f"7 {'0a' * 32}")),
         ("conf-adopt", {"node": 0}, Edit(Verb.ADOPT, NodeId(0))),
         ("conf-adopt", {}, Edit(Verb.ADOPT, NodeId(2))),
     ],
@@ -196,11 +197,12 @@ async def test_changes_of_the_file_as_a_whole(tmp_path: Path, verb: str, more: d
         ("node-add", ADDED | {"addresses": ["10.0.0.4\nnodeid: 1"]}),
         ("node-add", ADDED | {"addresses": ["10.0.0.4"] * 9}),
         ("node-remove", {"node": 0}),
-        ("conf-restore", {"sha256": "0A" * 32}),
-        ("conf-restore", {"sha256": "0a" * 31}),
+        ("conf-restore", {"former": FORMER | {"version": -1}}),
+        ("conf-restore", {"former": FORMER | {"digest": "0a" * 33}}),
+        ("conf-restore", {"former": FORMER | {"digest": "0a 0a"}}),
         ("conf-restore", {}),
         ("conf-adopt", {"node": -1}),
-        ("preflight", {"change": "node-remove"}),
+        ("preflight", {"change": "snapshot"}),
     ],
 )
 async def test_arguments_that_make_no_sense_for_them(tmp_path: Path, verb: str, more: dict[str, object]) -> None:

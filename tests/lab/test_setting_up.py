@@ -150,6 +150,10 @@ def test_a_cluster_is_set_up_and_gets_a_fourth_node(plain: Lab) -> None:
     assert plain.ask("node2", "corolistener", "--check-config").returncode == 0
 
     address = plain.plan.node(NEW).addresses[0]
+    before = plain.tell("node1", "cat", CONF)
+    looked = plain.tell("node1", "coroctl", "node", "add", NEW, address, "--dry-run")
+    assert f"{NEW} ({address}) becomes node 4" in looked
+    assert plain.tell("node1", "cat", CONF) == before
     added = run(plain, f"{from_readme('coroctl node add').replace('10.0.0.4', address)} --yes")
     assert "a majority is then 3 of 4 votes" in added
     run(plain, printed_steps(added))
@@ -158,6 +162,10 @@ def test_a_cluster_is_set_up_and_gets_a_fourth_node(plain: Lab) -> None:
     files = {plain.tell(name, "cat", CONF) for name in plain.names}
     assert len(files) == 1
     assert f"ring0_addr: {address}" in files.pop()
+
+    refused = plain.ask("node2", "coroctl", "node", "remove", "node1", "--yes")
+    assert refused.returncode == 4
+    assert "refused: master: node1 is master" in refused.stderr
 
     run(plain, f"ssh root@{address} systemctl disable --now corolistener corosync")
     removed = run(plain, f"coroctl node remove {NEW} --yes")

@@ -136,3 +136,24 @@ def test_nobody_in_office_in_the_end() -> None:
     cluster.machines[ONE].power_off()
     cluster.checker.finally_good(cluster.timeline.now, 100, 20 * SECOND)
     assert promises(cluster) == {"liveness"}
+
+
+def test_an_adoption_that_was_refused_and_one_that_was_not_made() -> None:
+    cluster = running()
+    machine, checker = cluster.machines[TWO], cluster.checker
+    checker.answered(Answer("r1", Verdict.REFUSED))
+    assert not checker.violations
+    checker.adopts(machine, machine.loaded, "r1")
+    assert [violation.what for violation in checker.violations] == ["r1 was refused and is in 1:f0 on 2"]
+    checker.answered(Answer("r2", Verdict.OK))
+    assert len(checker.violations) == 2
+
+
+def test_an_adopted_file_need_not_be_the_clusters_and_a_loaded_one_must() -> None:
+    cluster = running()
+    settings = cluster.files[cluster.machines[TWO].loaded].settings
+    cluster.load_by_hand(TWO, settings, "hand")
+    cluster.checker.adopts(cluster.machines[ONE], Identity(1, "hand"), "r1")
+    assert not cluster.checker.violations
+    cluster.checker.loads(cluster.machines[ONE], Identity(1, "hand"), (), by_hand=False)
+    assert promises(cluster) == {"P3"}

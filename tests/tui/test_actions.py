@@ -9,7 +9,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import OptionList
 
-from coroctl.actions import ACTIONS, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
+from coroctl.actions import ACTIONS, IN_CONSOLE, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
 from coroctl.client import Denied
 from coroctl.conduct import Report, Step
 from coroctl.model import NodeId
@@ -18,6 +18,7 @@ from coroctl.sources.logs import LogFollower
 from coroctl.tui.app import Console
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.menu import MenuScreen
+from coroctl.tui.screens.node import NodeScreen
 from coroctl.tui.screens.overview import Overview
 from coroctl_widgets import LiveTable, SheetDialog
 from tests.tui.feeds import ByHand, recorded
@@ -234,9 +235,9 @@ def test_picture_of_the_end(snap_compare: Compare, stand: Stand, size: tuple[int
 # By keys alone
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", IN_CONSOLE)
 async def test_every_action_by_its_key(stand: Stand, action: object) -> None:
-    [wanted] = [one for one in ACTIONS if one == action]
+    [wanted] = [one for one in IN_CONSOLE if one == action]
     async with stand.console().run_test(size=(80, 24)) as pilot:
         await stand.show(pilot)
         await pilot.press(wanted.key)
@@ -367,24 +368,99 @@ async def test_the_palette_offers_the_actions_on_the_node(stand: Stand) -> None:
         assert dialog(pilot).sheet.title == "Promote node2"
 
 
+# On the screen of a node
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_a_node_with_its_actions(snap_compare: Compare, stand: Stand, size: tuple[int, int]) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        await stand.show(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+
+    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize(
+    "keys", [("m", "j", "j", "enter"), ("s",), ("ctrl+p", *"suspend")], ids=["menu", "key", "palette"]
+)
+async def test_a_nodes_screen_has_the_same_actions(stand: Stand, keys: tuple[str, ...]) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NodeScreen))
+        await pilot.press(*keys)
+        if keys[0] == "ctrl+p":
+            commands = pilot.app.screen.query("CommandList").first
+            await until(pilot, lambda: not commands().has_class("--populating"))
+            await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ActionScreen))
+        await ends(pilot, "What will happen")
+        await pilot.press(*"node2", "enter")
+        await ends(pilot, "ok, after 1.47 s")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, NodeScreen)
+    assert stand.operator.asked == [Ask(SUSPEND, WELL.nodes[1].nodeid)]
+
+
+async def test_a_node_that_has_left_the_configuration_has_no_actions(stand: Stand) -> None:
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NodeScreen))
+        stand.feed.say(WELL._replace(nodes=(WELL.nodes[0], WELL.nodes[2])))
+        await pilot.pause()
+        await pilot.press("s", "m")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, NodeScreen)
+    assert stand.operator.looked == []
+
+
+async def test_the_console_offers_what_the_registry_has_for_it_and_nothing_else(stand: Stand) -> None:
+    """What takes more than a node to be chosen is the command line's."""
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        for _ in range(2):
+            await pilot.press("m")
+            await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen))
+            offered = set()
+            for _ in ACTIONS:
+                offered.add(pilot.app.screen.query_one(LiveTable).cursor_key)
+                await pilot.press("j")
+            assert offered == {one.name for one in ACTIONS if one.key}
+            await pilot.press("escape", "enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, NodeScreen))
+
+
 # Read-only
 
 
 async def test_read_only_has_no_actions_anywhere(stand: Stand) -> None:
     async with stand.console(read_only=True).run_test(size=(80, 24)) as pilot:
         await stand.show(pilot)
-        for key in ("m", *(one.key for one in ACTIONS)):
+        for key in ("m", *(one.key for one in IN_CONSOLE)):
             await pilot.press(key)
             assert isinstance(pilot.app.screen, Overview)
-        bound = {binding.binding.action.partition("(")[0] for binding in pilot.app.screen.active_bindings.values()}
-        assert not bound & {"act", "menu"}
+        assert not bound(pilot) & {"act", "menu"}
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NodeScreen))
+        for key in ("m", *(one.key for one in IN_CONSOLE)):
+            await pilot.press(key)
+            assert isinstance(pilot.app.screen, NodeScreen)
+        assert not bound(pilot) & {"act", "menu"}
         await pilot.press("ctrl+p")
         await until(pilot, lambda: bool(pilot.app.screen.query("CommandList")))
         offered = pilot.app.screen.query_one(OptionList)
         await until(pilot, lambda: offered.option_count > 0)
         names = [str(offered.get_option_at_index(index).prompt) for index in range(offered.option_count)]
-        assert not any(one.label in name for one in ACTIONS for name in names)
+        assert not any(one.label in name for one in IN_CONSOLE for name in names)
         assert any("Save the screen" in name for name in names)
+
+
+def bound(pilot: Pilot[None]) -> set[str]:
+    """What keys do here, and the help says."""
+    return {binding.binding.action.partition("(")[0] for binding in pilot.app.screen.active_bindings.values()}
 
 
 async def test_otherwise_the_help_has_them(stand: Stand) -> None:

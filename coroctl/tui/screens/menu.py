@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from coroctl.actions import ACTIONS, Action
+from coroctl.actions import IN_CONSOLE, Action
 from coroctl_widgets import Cell, Column, LiveTable, Row, neutral
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class MenuScreen(ModalScreen[Action | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "Cancel", id="cancel"),
-        *(Binding(one.key, f"choose('{one.name}')", one.label, show=False, id=one.name) for one in ACTIONS),
+        *(Binding(one.key, f"choose('{one.name}')", one.label, show=False, id=one.name) for one in IN_CONSOLE),
     ]
 
     CSS = """
@@ -41,7 +41,7 @@ class MenuScreen(ModalScreen[Action | None]):
 
     def compose(self) -> ComposeResult:
         columns = (Column("key", "Key", 3), Column("action", "Action", 10), Column("what", "", 20, grow=1))
-        rows = [Row(one.name, (Cell(one.key), Cell(one.label), Cell(one.help))) for one in ACTIONS]
+        rows = [Row(one.name, (Cell(one.key), Cell(one.label), Cell(one.help))) for one in IN_CONSOLE]
         with Vertical(id="menu"):
             yield Label(neutral(self._of), id="of", markup=False)
             yield LiveTable(columns, rows, id="actions")
@@ -52,7 +52,7 @@ class MenuScreen(ModalScreen[Action | None]):
         self.action_choose(message.key)
 
     def action_choose(self, name: str) -> None:
-        self.dismiss(next(one for one in ACTIONS if one.name == name))
+        self.dismiss(next(one for one in IN_CONSOLE if one.name == name))
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from coroctl.tui import alarm_notes, node_facts, presenters, wires
+from coroctl.tui.screens.acting import ActingScreen
 from coroctl_widgets import Course, LiveTable, Note, Notes, Sparkline, TitleBar, Tone
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LOOK_S = 2.0
 COURSES = ("cpu", "load", "memory")
 
 
-class NodeScreen(Screen[None]):
+class NodeScreen(ActingScreen):
     """Follows one node by its id, whatever becomes of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,9 +47,11 @@ class NodeScreen(Screen[None]):
     NodeScreen Sparkline { display: none; }
     """
 
-    def __init__(self, node: NodeId, view: View | None, look: Callable[[], Host] | None = None) -> None:
+    def __init__(
+        self, node: NodeId, view: View | None, look: Callable[[], Host] | None = None, *, actions: bool = False
+    ) -> None:
         """`look` is asked on a thread, only if the node is this machine."""
-        super().__init__()
+        super().__init__(actions=actions)
         self._node = node
         self._view = view
         self._look = look
@@ -73,6 +75,10 @@ class NodeScreen(Screen[None]):
             yield from self._courses
             yield self._machine
         yield Footer(show_command_palette=False)
+
+    def chosen(self) -> Node | None:
+        """The one that it was opened for, as long as it is in the configuration."""
+        return self._view.snapshot.node(self._node) if self._view is not None else None
 
     def on_mount(self) -> None:
         self._links.focus()

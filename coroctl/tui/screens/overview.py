@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding
-from textual.screen import Screen
 from textual.widgets import Footer
 
-from coroctl.actions import ACTIONS
 from coroctl.model import NodeId
-from coroctl.sources.changes import changes, label
+from coroctl.sources.changes import changes
 from coroctl.tui import presenters
-from coroctl.tui.messages import Opened, Wanted
+from coroctl.tui.messages import Opened
+from coroctl.tui.screens.acting import ActingScreen
 from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from coroctl.actions import Action
     from coroctl.alarms import Alarm
     from coroctl.model import Node, Snapshot
     from coroctl.sources.feed import Update
@@ -41,12 +39,10 @@ def local_time() -> str:
     return time.strftime("%H:%M:%S")
 
 
-class Overview(Screen[None]):
+class Overview(ActingScreen):
     """Shows updates; owns the memory of the last one, to tell what has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "menu", "Actions", id="actions"),
-        *(Binding(one.key, f"act('{one.name}')", one.label, show=False, id=one.name) for one in ACTIONS),
         Binding("l", "app.open('links')", "Links", id="links"),
         Binding("a", "app.open('alarms')", "Alarms", id="alarms"),
         Binding("c", "app.open('configuration')", "Config", id="configuration"),
@@ -75,8 +71,7 @@ class Overview(Screen[None]):
         warnings: Iterable[str] = (),
     ) -> None:
         """`notices` and `warnings` begin the events. Without `actions` there are neither keys for them nor a menu."""
-        super().__init__()
-        self._actions = actions
+        super().__init__(actions=actions)
         self._path = log
         # Kept, not looked up: a last update may come when the screen is being taken down.
         self._title = TitleBar(presenters.title(None, None), id="title")
@@ -93,11 +88,6 @@ class Overview(Screen[None]):
         self._unseen: deque[Event] = deque(maxlen=KEPT)
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._no_log = ""
-
-    @property
-    def acts(self) -> bool:
-        """Whether there are actions."""
-        return self._actions
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -181,25 +171,9 @@ class Overview(Screen[None]):
         """Enter on a node."""
         self.post_message(Opened(NodeId(int(message.key))))
 
-    def wanted(self, action: Action | None) -> Wanted | None:
-        """An action, or the menu, for the node under the cursor, by its identity; None if there is none."""
-        node = next((one for one in self._known() if str(one.nodeid) == self._nodes_table.cursor_key), None)
-        return None if node is None else Wanted(action, node.nodeid, label(node), node.prio)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """What is not offered is not bound."""
-        return self._actions if action in {"act", "menu"} else True
-
-    def action_act(self, name: str) -> None:
-        self._want(next(one for one in ACTIONS if one.name == name))
-
-    def action_menu(self) -> None:
-        self._want(None)
-
-    def _want(self, action: Action | None) -> None:
-        wanted = self.wanted(action)
-        if wanted is not None:
-            self.post_message(wanted)
+    def chosen(self) -> Node | None:
+        """The one under the cursor."""
+        return next((one for one in self._known() if str(one.nodeid) == self._nodes_table.cursor_key), None)
 
     def _known(self) -> tuple[Node, ...]:
         return self._snapshot.nodes if self._snapshot is not None else ()

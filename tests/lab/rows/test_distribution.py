@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,7 @@ def test_a_file_of_one_node_alone_is_an_alarm_until_it_adopts_the_clusters(
     cluster.wait_role(odd, "S")
 
     said = cluster.lab.tell(odd, "coroctl", "conf", "adopt", "--yes")
-    assert f"version {files.version(master)} of node" in said
+    assert f"have version {files.version(master)} of it, as a majority has" in said
     assert set(files.digests().values()) == {files.digests()[master]}
     until(lambda: current(cluster, odd), 5, f"{odd} to be current")
     assert "found on this node" in cluster.lab.tell(odd, "coroctl", "conf", "history").splitlines()[-2]
@@ -159,7 +160,7 @@ def test_a_change_by_hand_is_an_alarm_until_a_majority_has_loaded_it(cluster: Cl
 
 
 def test_a_former_file_becomes_the_next_version(cluster: Cluster, files: Files) -> None:
-    """With owner and mode as they were, and the link where there is one."""
+    """With owner and mode as they were, and the link where there is one. The holder's own history is lost."""
     master = cluster.settle()
     slave = cluster.best(without=master)
     cluster.shell(slave, f"mv {CONF} {CONF}.real; ln -s corosync.conf.real {CONF}; chown 1:2 {CONF}.real")
@@ -170,8 +171,13 @@ def test_a_former_file_becomes_the_next_version(cluster: Cluster, files: Files) 
     assert asking.set_priority(f"restore-{time.time_ns()}", node, 3).verdict is Verdict.OK
     asking.wait_loaded(former.version + 1)
     cluster.checker.prove(f"version {former.version} is a former one")
-    outcome = asking.client.change("conf-restore", 0, asking.seen(), {"sha256": former.digest})
-    assert (outcome.verdict, outcome.why) == ("ok", "")
+    entries = json.loads(cluster.lab.tell(slave, "coroctl", "conf", "history", "--json"))["entries"]
+    restore = ["conf", "restore", next(str(one["number"]) for one in entries if one["digest"] == former.digest)]
+    cluster.shell(master, "rm -r /var/lib/corolistener/conf")
+    looked = json.loads(cluster.lab.tell(slave, "coroctl", *restore, "--dry-run", "--json"))["preflight"]
+    assert f"node {node}: prio: 3 -> {was}" in looked["difference"]
+    assert asking.told()["configuration"]["loaded"]["version"] == former.version + 1
+    assert "ok, after" in cluster.lab.tell(slave, "coroctl", *restore, "--yes")
     until(lambda: current(cluster, slave) == former.version + 2, 5, f"{slave} to have loaded it")
     assert files.priorities(master)[str(node)] == was
     assert cluster.shell(slave, f"readlink {CONF}; stat -c '%u:%g %a' {CONF}.real").split() == [
