@@ -19,8 +19,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the console, or print the list if nobody could see it."""
-    from coroctl.tui.terminal import is_terminal
+    from coroctl.tui.terminal import is_terminal, suit_the_line
 
+    suit_the_line()
     if not is_terminal():
         from coroctl.cli.listing import print_listing
 

@@ -16,7 +16,7 @@ from coroctl.lab import lab, node
 from coroctl.lab.handle import Lab
 from coroctl.lab.processes import this_process
 from coroctl.lab.run import until
-from coroctl.tui.terminal import is_terminal
+from coroctl.tui.terminal import is_terminal, suit_the_line
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show it until the user leaves, and leave nothing behind."""
+    suit_the_line()
     if not args.simulated:
         try:
             lab.check_host()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from textual import on
 from textual.screen import ModalScreen
 
 from coroctl.sources.logs import known_logs
-from coroctl.tui import terminal
 from coroctl.tui.base import PLAIN, TerminalApp
 from coroctl.tui.bell import Bell
 from coroctl.tui.messages import Logged, Opened, Updated, Wanted
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0
 """How often the age of the data and a silent source are looked at."""
+WAITING = 100
+"""Updates that wait while nothing can be shown."""
 LOG_S = 0.25
 """How often the log is read, on a thread of its own."""
 
@@ -61,6 +63,9 @@ class Console(TerminalApp):
         self._overview = Overview(
             log.path, notices, wall_clock, actions=operator is not None, warnings=profile.problems
         )
+        self._waiting: deque[Update] = deque(maxlen=WAITING)
+        self._log_shown = threading.Event()
+        self._log_shown.set()
         self._ended = threading.Event()
         self._shown: Availability | None = None
         self._current = Current()
@@ -72,16 +77,24 @@ class Console(TerminalApp):
 
     def _begin(self) -> None:
         """Sources start after the first frame, so that nothing that they wait for can hold it up."""
-        self._feed.start(lambda update: self.post_message(Updated(update)))
+        self._feed.start(self._publish)
         threading.Thread(target=self._read_log, name="reads the log", daemon=True).start()
 
     def on_unmount(self) -> None:
         self._ended.set()
         self._feed.stop()
 
+    def _publish(self, update: Update) -> None:
+        """On the feed's thread. While the terminal reads nothing the loop stands still: only the newest wait for it."""
+        self._waiting.append(update)
+        if len(self._waiting) == 1:
+            self.post_message(Updated())
+
     @on(Updated)
-    def show_update(self, message: Updated) -> None:
-        self._show(message.update, time.monotonic() - message.update.at)
+    def show_updates(self) -> None:
+        while self._waiting:
+            update = self._waiting.popleft()
+            self._show(update, time.monotonic() - update.at)
 
     def _show(self, update: Update, age: float) -> None:
         view = self._current.take(update, age)
@@ -102,6 +115,7 @@ class Console(TerminalApp):
 
     @on(Logged)
     def show_log(self, message: Logged) -> None:
+        self._log_shown.set()
         self._overview.show_log(message.news, covered=self._covered())
 
     def action_open(self, place: str) -> None:
@@ -128,8 +142,6 @@ class Console(TerminalApp):
             self.push_screen(ActionScreen(self._operator, wanted, action))
 
     def _tick(self) -> None:
-        if not self.is_headless:
-            terminal.leave_if_terminal_has_gone()
         latest = self._feed.latest()
         if latest is None:
             return
@@ -145,13 +157,15 @@ class Console(TerminalApp):
     def _read_log(self) -> None:
         reason = None
         while not self._ended.is_set():
-            news = self._follower.read()
-            if news.lines or news.reason != reason:
-                self.post_message(Logged(news))
-                reason = news.reason
+            if self._log_shown.is_set():  # else the file keeps what comes
+                news = self._follower.read()
+                if news.lines or news.reason != reason:
+                    self._log_shown.clear()
+                    self.post_message(Logged(news))
+                    reason = news.reason
             self._ended.wait(LOG_S)
         self._follower.close()
 
     def action_open_log(self) -> None:
         """The log whose end the overview shows, and the others, as a whole."""
-        self.push_screen(LogScreen(self._follower.path, known_logs()))
+        self.push_screen(LogScreen(self._follower.path, known_logs(), self._current.view))

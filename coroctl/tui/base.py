@@ -28,7 +28,13 @@ class TerminalApp(App[None]):
     """An application with a user's profile."""
 
     TITLE = "coroctl"
-    CSS = "SearchIcon { display: none; }"  # a picture that many terminals cannot show
+    CSS = """
+    SearchIcon { display: none; }  /* a picture that many terminals cannot show */
+    /* only the terminal's own colours, and a cursor without any */
+    CommandPalette #--input { border: hkey $primary; }
+    CommandPalette CommandList { border-bottom: hkey $primary; }
+    CommandPalette:nocolor CommandList > .option-list--option-highlighted { text-style: bold underline; }
+    """
     ENABLE_COMMAND_PALETTE = False  # no key of its own, and no commands of Textual's
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit"),
@@ -42,6 +48,7 @@ class TerminalApp(App[None]):
         super().__init__(ansi_color=True)
         self._profile = profile
         self.badge = Badge(profile.name, profile.colour)
+        self._before = terminal.settings()
         self.use_command_palette = True
         self.animation_level = "none"
         # Textual's own dark theme paints every blank and confuses warning with error in 16 colours.
@@ -50,7 +57,8 @@ class TerminalApp(App[None]):
     def on_mount(self) -> None:
         self.set_keymap(self._profile.keys)
         if not self.is_headless:
-            terminal.end_on_signals(lambda code: self.exit(return_code=code))
+            terminal.end_on_signals(lambda code: self.exit(return_code=code), self._before)
+            terminal.end_with_terminal()
 
     def on_resize(self, event: events.Resize) -> None:
         """Nothing can be read, or pressed, where there is no room for it."""

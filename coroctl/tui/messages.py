@@ -9,16 +9,11 @@ from textual.message import Message
 if TYPE_CHECKING:
     from coroctl.actions import Action
     from coroctl.model import NodeId
-    from coroctl.sources.feed import Update
     from coroctl.sources.logs import News
 
 
 class Updated(Message):
-    """The feed has something new."""
-
-    def __init__(self, update: Update) -> None:
-        super().__init__()
-        self.update = update
+    """The feed has something new: it waits at the app."""
 
 
 class Logged(Message):

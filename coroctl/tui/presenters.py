@@ -29,7 +29,9 @@ COURSE = 8
 LATENCY = len("0.12 ms ") + COURSE
 
 MOST_WRONG = 3
-"""Lines of alarms and warnings: the nodes are to stay in sight."""
+"""Lines of alarms and warnings on the usual terminal: the nodes are to stay in sight."""
+LEAST_HEIGHT = 24
+"""Of that terminal; each fourth line more, or less, shows one alarm more, or less."""
 
 _STATUS = {
     NodeStatus.JOINED: ("● joined", Tone.GOOD),
@@ -129,17 +131,23 @@ def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:
     return Cell(f"v{version}")
 
 
-def notes(snapshot: Snapshot, chosen: str | None, alarms: Sequence[Alarm] = ()) -> tuple[Note, ...]:
-    """Who is master and why the chosen row's node is not, where a corolistener tells it; and what is wrong."""
+def notes(
+    snapshot: Snapshot, chosen: str | None, alarms: Sequence[Alarm] = (), height: int = LEAST_HEIGHT
+) -> tuple[Note, ...]:
+    """Who is master and why the chosen row's node is not, where a corolistener tells it; and what is wrong.
+
+    `height`: of the terminal.
+    """
+    most = max(1, MOST_WRONG + (height - LEAST_HEIGHT) // 4)
     told = snapshot.mastership
     if told is None:
-        return some(alarms, MOST_WRONG)
+        return some(alarms, most)
     found = [_master(snapshot, told)]
     node = next((node for node in snapshot.nodes if str(node.nodeid) == chosen), None)
     found.append(Note(f"{label(node)} is not master: {node.reason}" if node and node.reason else "", Tone.DIM))
     if told.change:
         found.append(Note(f"under way: {told.change}"))
-    return (*found, *some(alarms, MOST_WRONG - bool(told.change)))
+    return (*found, *some(alarms, most - bool(told.change)))
 
 
 def _master(snapshot: Snapshot, told: Mastership) -> Note:

@@ -14,7 +14,7 @@ from coroctl.sources.reading import read
 from coroctl.tui import conf_page
 from coroctl_widgets import Listing, LiveTable, Notes, TitleBar
 from tests.alarms.build import ONE, THREE, TWO, WELL, changed
-from tests.tui.test_screens import SIZES, Compare, Stage, lines, stage
+from tests.tui.test_screens import Stage, lines, stage
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -84,16 +84,6 @@ async def shown(pilot: Pilot[None]) -> None:
     while not pilot.app.screen.query_one(Listing).text:
         await pilot.pause()
     await pilot.pause()
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture(snap_compare: Compare, stage: Stage, cluster: Snapshot, size: tuple[int, int]) -> None:
-    async def play(pilot: Pilot[None]) -> None:
-        await stage.show(pilot, cluster, "c")
-        await shown(pilot)
-        await pilot.press("n")
-
-    assert snap_compare(stage.console, terminal_size=size, run_before=play)
 
 
 def test_each_node_is_compared_by_content(cluster: Snapshot) -> None:

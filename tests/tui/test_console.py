@@ -10,8 +10,7 @@ from coroctl.model import Availability, Lease, Mastership
 from coroctl.sources.feed import Update
 from coroctl.sources.logs import LogFollower
 from coroctl.sources.watch import silenced
-from coroctl.tui.app import Console
-from coroctl.tui.messages import Updated
+from coroctl.tui.app import WAITING, Console
 from coroctl_widgets import EventList, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 from tests.tui.feeds import ByHand, recorded
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from textual.message import Message
     from textual.pilot import Pilot
 
 MOMENTS = recorded()
@@ -169,7 +169,25 @@ async def test_an_update_that_comes_too_late_harms_nobody(console: Console, feed
         while feed.publish is None:
             await pilot.pause()
     feed.say(WELL)
-    console.show_update(Updated(Update(WELL, 0)))
+    console._publish(Update(WELL, 0))
+    console.show_updates()
+
+
+async def test_while_nothing_can_be_shown_only_the_newest_updates_wait(
+    console: Console, feed: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        while feed.publish is None:
+            await pilot.pause()
+        told: list[Message] = []
+        monkeypatch.setattr(console, "post_message", told.append)
+        for number in range(10 * WAITING):  # without a pause: the loop stands still
+            feed.say(WELL._replace(cluster_name=f"after {number}"))
+        waiting = len(console._waiting)
+        console.show_updates()
+        assert waiting == WAITING
+        assert len(told) == 1
+        assert console.screen.query_one(TitleBar).value.cluster == f"after {10 * WAITING - 1}"
 
 
 async def test_names_cannot_paint_the_screen(console: Console, feed: ByHand) -> None:

@@ -1,4 +1,4 @@
-"""The screens above the overview: pictures of each at three sizes, the ways there and back, and updates meanwhile."""
+"""The screens above the overview (test_gallery.py has pictures): the ways there and back, and updates meanwhile."""
 
 from __future__ import annotations
 
@@ -91,38 +91,12 @@ def lines(console: Console, part: str) -> list[str]:
     return [note.text for note in console.screen.query_one(f"#{part}", Notes).value]
 
 
-SHOWN = {
-    "links": (BROKEN, ("l", "down", "right", "right")),
-    "links-bare": (BARE, ("l",)),
-    "node": (BROKEN, ("G", "enter")),
-    "alarms": (BROKEN, ("a",)),
-    "overview": (BROKEN, ()),
-}
-
-
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", SHOWN)
-def test_picture(snap_compare: Compare, stage: Stage, name: str, size: tuple[int, int]) -> None:
-    snapshot, keys = SHOWN[name]
-
+def test_picture_without_corolistener(snap_compare: Compare, stage: Stage, size: tuple[int, int]) -> None:
     async def play(pilot: Pilot[None]) -> None:
-        await stage.show(pilot, snapshot, *keys)
+        await stage.show(pilot, BARE, "l")
 
     assert snap_compare(stage.console, terminal_size=size, run_before=play)
-
-
-@pytest.mark.parametrize("name", ["links", "node", "alarms"])
-def test_picture_without_colours(
-    snap_compare: Compare, stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    console = Console(stage.feed, LogFollower("corosync.log"), wall_clock=lambda: "03:12:44")
-    snapshot, keys = SHOWN[name]
-
-    async def play(pilot: Pilot[None]) -> None:
-        await stage.show(pilot, snapshot, *keys)
-
-    assert snap_compare(console, terminal_size=(80, 24), run_before=play)
 
 
 async def look(pilot: Pilot[None]) -> None:
@@ -130,15 +104,6 @@ async def look(pilot: Pilot[None]) -> None:
     while not pilot.app.screen.query_one("#machine", Notes).value:
         await pilot.pause()
     await pilot.pause()
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_of_this_node(snap_compare: Compare, stage: Stage, size: tuple[int, int]) -> None:
-    async def play(pilot: Pilot[None]) -> None:
-        await stage.show(pilot, WELL, "enter")
-        await look(pilot)
-
-    assert snap_compare(stage.console, terminal_size=size, run_before=play)
 
 
 async def test_every_screen_has_a_way_back_and_says_where_it_is(stage: Stage) -> None:

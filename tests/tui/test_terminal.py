@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,6 +103,65 @@ def test_a_vanished_terminal_ends_it_without_sighup() -> None:
     os.close(running.slave)
     os.close(running.master)
     assert running.process.wait(DEADLINE_S) == 129
+
+
+def stall(console: OnATerminal) -> None:
+    """Ask for so many pictures, and read none, that it cannot write any more."""
+    os.write(console.master, b"l\x7f" * 60)
+    before, calm = -1, 0
+    end = time.monotonic() + DEADLINE_S
+    while calm < 20:
+        assert time.monotonic() < end, "it goes on writing to nobody"
+        unread = struct.unpack("i", fcntl.ioctl(console.master, termios.FIONREAD, b"    "))[0]
+        calm = calm + 1 if unread == before and unread > 2000 else 0
+        before = unread
+        select.select([], [], [], 0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_also_while_the_terminal_reads_nothing(console: OnATerminal, number: signal.Signals) -> None:
+    stall(console)
+    console.process.send_signal(number)
+    assert console.process.wait(DEADLINE_S) == 128 + number
+    assert console.settings() == console.before[:4]
+
+
+def test_it_goes_on_when_the_terminal_reads_again(console: OnATerminal) -> None:
+    stall(console)
+    memory = Path(f"/proc/{console.process.pid}/statm").read_text().split()[1]
+    console.until(b"Links")
+    termios.tcflush(console.slave, termios.TCIFLUSH)
+    console.written = b""
+    os.write(console.master, b"\x03")
+    console.until(BACK)
+    assert console.process.wait(DEADLINE_S) == 0
+    assert console.settings() == console.before[:4]
+    assert int(memory) * os.sysconf("SC_PAGESIZE") < 150 << 20
+
+
+@pytest.mark.parametrize("term", ["linux", "screen"])
+def test_it_starts_and_ends_on_other_terminals(term: str) -> None:
+    running = OnATerminal(term=term)
+    running.until(b"QUORATE")
+    os.write(running.master, b"q")
+    running.until(CURSOR)
+    assert running.process.wait(DEADLINE_S) == 0
+    beyond = re.findall(rb"\x1b\[[0-9;]*[34]8;[25];[0-9;]*m", running.written) if term == "linux" else []
+    assert not beyond, "more than sixteen colours"
+    os.close(running.slave)
+    os.close(running.master)
+
+
+@pytest.mark.parametrize(("environment", "frames"), [({"SSH_CONNECTION": "a 1 b 22"}, "15"), ({}, "60")])
+def test_over_ssh_there_are_fewer_frames(environment: dict[str, str], frames: str) -> None:
+    program = (
+        "from coroctl.tui.terminal import suit_the_line as s; s(); import textual.constants as c; print(c.MAX_FPS)"
+    )
+    bare = {name: value for name, value in os.environ.items() if name not in ("SSH_CONNECTION", "TEXTUAL_FPS")}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=bare | environment, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert run.stdout.strip() == frames
 
 
 def test_a_terminal_that_can_only_print_gets_the_list() -> None:

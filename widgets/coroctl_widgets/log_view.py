@@ -70,7 +70,7 @@ class LogView(Vertical):
         Binding("ampersand", "prompt('filter')", "Filter", key_display="&", id="filter"),
         Binding("C", "context", "Lines around matches", show=False, id="context"),
         Binding("t", "prompt('time')", "Time", id="time"),
-        Binding("F", "toggle_follow", "Follow", id="follow"),
+        Binding("F", "toggle_follow", "Follow", show=False, id="follow"),
         Binding("o", "prompt('file')", "Open another file", show=False, id="open-file"),
         Binding("g,home", "first", "Oldest line", show=False, id="first"),
         Binding("G,end", "follow", "Newest line", show=False, id="last"),
@@ -81,7 +81,7 @@ class LogView(Vertical):
         Binding("right,l", "sideways(1)", "Right", show=False, id="right"),
         Binding("left,h", "sideways(-1)", "Left", show=False, id="left"),
         Binding("y", "copy", "Copy the line that was found", show=False, id="copy"),
-        Binding("escape", "cancel", "Cancel; all lines; back", show=False, id="cancel-search"),
+        Binding("escape", "cancel", "Back", id="cancel-search"),
     ]
 
     DEFAULT_CSS = """

@@ -67,6 +67,10 @@ class Paper(LineWidget):
         """Every line, seen or not."""
         return [f"{row.label} {row.text}".strip() for row in self._rows]
 
+    def lines_at(self, width: int) -> int:
+        """How many lines all of it takes in a width."""
+        return sum(1 for remark in self._remarks for _ in self._wrapped(remark, width))
+
     def on_resize(self) -> None:
         self._lay_out()
         self._top = min(self._top, self._last_top)
@@ -102,11 +106,11 @@ class Paper(LineWidget):
         return min(max(labels), MOST_LABEL) + GAP if labels else 0
 
     def _lay_out(self) -> None:
-        self._rows = tuple(row for remark in self._remarks for row in self._wrapped(remark))
+        self._rows = tuple(row for remark in self._remarks for row in self._wrapped(remark, self.size.width))
 
-    def _wrapped(self, remark: Remark) -> Iterator[_Row]:
+    def _wrapped(self, remark: Remark, width: int) -> Iterator[_Row]:
         indent = self._indent if remark.label else 0
-        lines = wrap(remark.text, max(1, self.size.width - indent)) or [""]
+        lines = wrap(remark.text, max(1, width - indent)) or [""]
         for number, text in enumerate(lines):
             label = remark.label if not number else ""
             lead = " " if indent and not label else ""

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 
 BLANK = "_" * 20
+WIDEST, HIGHEST, STEP = 100, 36, 12
+FRAME = 4
+"""Cells left and right of the text."""
+ROUND = 7
+"""Lines around the remarks: border, title, foot, entry, buttons, and one that stays empty."""
 
 
 class Entry(NamedTuple):
@@ -66,7 +71,7 @@ class SheetDialog(Vertical):
 
     DEFAULT_CSS = """
     SheetDialog {
-        width: 100%; max-width: 100; height: 100%; max-height: 34; border: solid $foreground; padding: 0 1;
+        width: 100%; max-width: 100; height: 12; max-height: 100%; border: solid $foreground; padding: 0 1;
         & > .sheet--title { width: 1fr; text-style: bold; }
         & > .sheet--foot { width: 1fr; height: auto; max-height: 2; text-style: dim; }
         & > Horizontal { height: 1; }
@@ -102,6 +107,7 @@ class SheetDialog(Vertical):
     def __init__(self, sheet: Sheet, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self._sheet = sheet
+        self._height = 0
         self._title = Label("", classes="sheet--title", markup=False)
         self._paper = Paper()
         self._foot = Label("", classes="sheet--foot", markup=False)
@@ -141,6 +147,7 @@ class SheetDialog(Vertical):
         self._paper.show(sheet.remarks, end=sheet.at_end)
         if first or before.foot != sheet.foot:
             self._foot.update(neutral(sheet.foot))
+        self._grow()
         self._foot.display = bool(sheet.foot)
         self._dismiss.value = sheet.dismiss
         self._accept.value = sheet.accept
@@ -152,6 +159,15 @@ class SheetDialog(Vertical):
         self._judge()
         if first or (before.entry, before.accept) != (sheet.entry, sheet.accept):
             self._dismiss.focus()
+
+    def on_resize(self) -> None:
+        self._grow()
+
+    def _grow(self) -> None:
+        """As high as what it shows needs, in large steps: each costs a repaint. It never shrinks."""
+        lines = self._paper.lines_at(min(WIDEST, self.app.size.width) - FRAME) + ROUND
+        self._height = max(self._height, min(HIGHEST, -(-lines // STEP) * STEP))
+        self.styles.height = self._height  # a layout only when it differs
 
     def on_key(self, event: events.Key) -> None:
         """Who just types, types into the entry: the cursor need not be brought there first."""

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from coroctl.tui.view import View
 
 
+TABLE_SHARE = 0.38
+"""Of the height, at most; as in the styles."""
+FIXED, LEAST_EVENTS, LEAST_LOG = 7, 2, 3
+"""Lines of title, gauge, gaps and footer, and what events and log need to say anything."""
 KEPT = 1000
 """Events, and lines of the log, that wait while another screen is on top."""
 
@@ -55,7 +59,7 @@ class Overview(ActingScreen):
 
     CSS = """
     Overview { layout: vertical; }
-    #nodes { height: 4; max-height: 50%; margin-top: 1; }
+    #nodes { height: 4; max-height: 38%; margin-top: 1; }
     #notes { display: none; }
     #events { height: 1fr; min-height: 2; margin-top: 1; }
     #log { height: 1fr; min-height: 3; }
@@ -88,6 +92,7 @@ class Overview(ActingScreen):
         self._unseen: deque[Event] = deque(maxlen=KEPT)
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._no_log = ""
+        self._height = presenters.LEAST_HEIGHT  # kept, too
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -120,6 +125,11 @@ class Overview(ActingScreen):
             self._paint(self._view)
         self._paint_log()
 
+    def on_resize(self) -> None:
+        self._height = self.size.height
+        if self._view is not None:
+            self._paint(self._view)
+
     def _paint(self, view: View) -> None:
         snapshot = view.snapshot
         self._alarms = view.alarms
@@ -131,9 +141,16 @@ class Overview(ActingScreen):
         table.set_rows(presenters.rows(snapshot, view.memory))
         self.fit_table()
         self._show_notes(snapshot)
+        self._make_room()
         if self._unseen:
             self._events.append(self._unseen)
             self._unseen.clear()
+
+    def _make_room(self) -> None:
+        """Without the log's end where that would drive it, or the events, off the screen: they say more."""
+        table = min(self._nodes_table.needed, int(self._height * TABLE_SHARE))
+        notes = len(self._notes.value)
+        self._tail.display = self._height - table - notes >= FIXED + LEAST_EVENTS + LEAST_LOG
 
     @on(LiveTable.Filtered, "#nodes")
     def fit_table(self) -> None:
@@ -147,7 +164,7 @@ class Overview(ActingScreen):
             self._show_notes(self._snapshot)
 
     def _show_notes(self, snapshot: Snapshot) -> None:
-        self._notes.show_lines(presenters.notes(snapshot, self._nodes_table.cursor_key, self._alarms))
+        self._notes.show_lines(presenters.notes(snapshot, self._nodes_table.cursor_key, self._alarms, self._height))
 
     def show_age(self, snapshot: Snapshot, age: float) -> None:
         """Say how old the data are."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
 LEAST_WIDTH: Final = 60
-LEAST_HEIGHT: Final = 16
+LEAST_HEIGHT: Final = 18
 
 
 def too_small(size: Size) -> bool:
