@@ -13,24 +13,19 @@ from coroctl.client import Client
 from coroctl.sources.daemon import snapshot_of
 from coroctl.sources.gathering import Gathering
 from coroctl.sources.logs import LogUnreadable
-from coroctl.sources.merging import Merger
+from coroctl.sources.together import HOLD_S, MOST, Together
 from coroctl_widgets.logfile import times
 from coroctl_widgets.logfile.levels import Weight, weigh
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from coroctl.client import Json
-    from coroctl.model import NodeId, Snapshot
-    from coroctl.sources.gathering import Piece
-    from coroctl.sources.merging import Told
+    from coroctl.model import Node, NodeId, Snapshot
+    from coroctl.sources.together import Line
 
 LAST = 50
-MOST = 10_000
-"""Lines that a corolistener tells of a log."""
-HOLD_S = 0.5
-"""A line that has just come waits so long for an earlier one of another node."""
 SKEW_MS = 500
 NAMES = ("corolistener", "corosync")
 _COLOURS = {Weight.BAD: "\x1b[31m", Weight.WARN: "\x1b[33m", Weight.NORMAL: ""}
@@ -61,79 +56,44 @@ def run(args: argparse.Namespace) -> int:
     """Print them. 1 if one of the nodes does not tell its log."""
     client = Client()
     snapshot = snapshot_of(client.snapshot())
-    nodes = _nodes(args, snapshot)
-    _say_skews(snapshot, nodes)
-    with Gathering(client, nodes, _wanted(args)) as gathering:
-        printing = _Printing(snapshot, nodes, Look.of(sys.stdout))
-        _whole(gathering, printing)
-        printing.print_last(args.n if args.n is not None else None if args.grep or args.since else LAST)
-        while not gathering.over:
-            for piece in gathering.wait(HOLD_S / 2):
-                printing.take(piece)
-            printing.print_settled()
-    return 1 if printing.failed else 0
+    names = {node.nodeid: plain(node.name or f"node {node.nodeid}") for node in _nodes(args, snapshot)}
+    _say_skews(snapshot, names)
+    together, look = Together(names), Look.of(sys.stdout)
+    with Gathering(client, list(names), _wanted(args)) as source:
+        while together.waited:
+            _listen(together, source)
+        _print_last(together, look, args.n if args.n is not None else None if args.grep or args.since else LAST)
+        while not source.over:
+            _listen(together, source)
+            _print(together.settled(), look)
+    return 1 if together.silent else 0
 
 
-def _whole(gathering: Gathering, printing: _Printing) -> None:
-    """Until each node has told what its log has, or that it does not."""
-    waited = set(printing.labels)
-    while waited and not gathering.over:
-        for piece in gathering.wait(1.0):
-            printing.take(piece)
-            if piece.whole:
-                waited.discard(piece.node)
+def _listen(together: Together, source: Gathering) -> None:
+    for complaint in together.listen(source, HOLD_S / 2):
+        print(f"coroctl: {plain(complaint)}", file=sys.stderr)
 
 
-class _Printing:
-    """Of the lines of some nodes; those of one alone need no names."""
-
-    def __init__(self, snapshot: Snapshot, nodes: list[NodeId], look: Look) -> None:
-        known = {node.nodeid: node.name or f"node {node.nodeid}" for node in snapshot.nodes}
-        width = max(len(known[node]) for node in nodes)
-        self.labels = {node: f"{plain(known[node]):<{width}} |" if len(nodes) > 1 else "" for node in nodes}
-        self.failed: set[NodeId] = set()
-        self._names = known
-        self._merger = Merger(nodes)
-        self._look = look
-        self._cut: set[NodeId] = set()
-
-    def take(self, piece: Piece) -> None:
-        self._merger.take(piece.node, piece.lines, time.monotonic())
-        if piece.cut:
-            self._cut.add(piece.node)
-        if piece.why and piece.node not in self.failed:
-            self.failed.add(piece.node)
-            print(f"coroctl: {self._about(piece)}", file=sys.stderr)
-        elif not piece.why:
-            self.failed.discard(piece.node)
-
-    def _about(self, piece: Piece) -> str:
-        why = piece.why.removeprefix(f"node {piece.node}: ")
-        return plain(f"{self._names[piece.node]} does not tell its log: {why}")
-
-    def print_last(self, count: int | None) -> None:
-        """The last so many of all lines; None: all that have come."""
-        lines = list(self._merger.ready(float("inf")))
-        self._print(lines if count is None else lines[max(len(lines) - count, 0) :])
-        if count is None or count > MOST:
-            for node in sorted(self._cut):
-                print(f"coroctl: {self._names[node]} tells only the newest {MOST} lines", file=sys.stderr)
-
-    def print_settled(self) -> None:
-        """Those that no earlier line is waited for."""
-        self._print(self._merger.ready(time.monotonic() - HOLD_S))
-
-    def _print(self, lines: Iterable[Told]) -> None:
-        for line in lines:
-            print(self._look.line(line.text, self.labels[line.node]))
-        sys.stdout.flush()
+def _print_last(together: Together, look: Look, count: int | None) -> None:
+    """The last so many of all lines; None: all that have come."""
+    lines = list(together.all())
+    _print(lines if count is None else lines[max(len(lines) - count, 0) :], look)
+    if count is None or count > MOST:
+        for node in sorted(together.cut):
+            print(f"coroctl: {together.name(node)} tells only the newest {MOST} lines", file=sys.stderr)
 
 
-def _nodes(args: argparse.Namespace, snapshot: Snapshot) -> list[NodeId]:
+def _print(lines: Iterable[Line], look: Look) -> None:
+    for line in lines:
+        print(look.line(line.text, line.label))
+    sys.stdout.flush()
+
+
+def _nodes(args: argparse.Namespace, snapshot: Snapshot) -> list[Node]:
     if args.all_nodes:
-        return [node.nodeid for node in snapshot.nodes]
-    words = [word for words in args.node for word in words.split(",")]
-    return list(dict.fromkeys(find_node(snapshot, word) for word in words))
+        return list(snapshot.nodes)
+    chosen = {find_node(snapshot, word) for words in args.node for word in words.split(",")}
+    return [node for node in snapshot.nodes if node.nodeid in chosen]
 
 
 def _wanted(args: argparse.Namespace) -> Json:
@@ -158,7 +118,7 @@ def _wanted(args: argparse.Namespace) -> Json:
     }
 
 
-def _say_skews(snapshot: Snapshot, nodes: list[NodeId]) -> None:
+def _say_skews(snapshot: Snapshot, nodes: Collection[NodeId]) -> None:
     """Lines keep their own clock's times: nobody knows whose is right."""
     wrong = [
         f"{plain(node.name or str(node.nodeid))} {node.skew_ms / 1000:+.1f} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from coroctl.model import NodeStatus, Role
@@ -112,8 +113,9 @@ def courses(past: Sequence[Host]) -> tuple[Course, ...]:
     used = now.memory_used / now.memory_total
     memory = f"{now.memory_used / GIB:.1f} of {now.memory_total / GIB:.1f} GiB"
     load = tuple(one.load for one in past)
+    busy = tuple(dropwhile(lambda one: one is None, (one.cpu for one in past)))
     return (
-        Course("cpu", tuple(one.cpu for one in past), cpu, 100.0),
+        Course("cpu", busy, cpu, 100.0),
         Course("load", load, f"{now.load:.2f}", max(now.cores, *load), _full(now.load / now.cores / 2)),
         Course("memory", tuple(one.memory_used / one.memory_total for one in past), memory, 1.0, _full(used)),
     )
@@ -124,14 +126,24 @@ def _full(share: float) -> Tone:
 
 
 def machine(host: Host) -> tuple[Note, ...]:
-    """Disks and network."""
-    found = [line("swap", f"{host.swap_used / GIB:.1f} GiB in use", Tone.WARN)] if host.swap_used > GIB // 10 else []
+    """How long it is up, disks and network."""
+    found = [line("up", _for(host.uptime))] if host.uptime else []
+    found += [line("swap", f"{host.swap_used / GIB:.1f} GiB in use", Tone.WARN)] if host.swap_used > GIB // 10 else []
     for disk in host.disks:
         share = disk.used / disk.total if disk.total else 0.0
         mark = " FULL" if share >= FULL else ""
         text = f"{disk.folder} {share:.0%} of {disk.total / GIB:.1f} GiB{mark}"
         found.append(line("disk", text, _full(share)))
     return (*found, *(_traffic(one) for one in host.traffic))
+
+
+def _for(seconds: float) -> str:
+    """Two units: the first says it."""
+    minutes = int(seconds) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _traffic(one: Traffic) -> Note:
@@ -146,6 +158,6 @@ def _rate(rate: float | None) -> str:
 
 
 def elsewhere(node: Node) -> tuple[Note, ...]:
-    """Of another node's machine nothing is known here."""
-    text = f"services and load of {label(node)} are not known from here: run coroctl there"
+    """Where no corolistener tells of another node's machine."""
+    text = f"services and load of {label(node)} are not known from here: no corolistener tells them"
     return (line("machine", text, Tone.DIM),)

@@ -11,7 +11,7 @@ from coroctl.sources.changes import Level as ChangeLevel
 from coroctl.sources.changes import label
 from coroctl.tui import wires
 from coroctl.tui.alarm_notes import some
-from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Note, Row, Title, Tone
+from coroctl_widgets import Align, Cell, Column, Event, Gauge, Level, Note, Row, Title, Tone, spark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,10 @@ FRESH_S = 2.5
 COURSE = 8
 """Samples of latency beside the number."""
 LATENCY = len("0.12 ms ") + COURSE
+
+LOAD = len("10.2! ") + COURSE
+BUSY = 1.8
+"""Processes a processor that are worth a mark."""
 
 MOST_WRONG = 3
 """Lines of alarms and warnings on the usual terminal: the nodes are to stay in sight."""
@@ -58,6 +62,7 @@ def columns(snapshot: Snapshot | None) -> tuple[Column, ...]:
     nodes = snapshot.nodes if snapshot else ()
     ids = max([3, *(len(str(node.nodeid)) for node in nodes)])
     addresses = min(max([10, *(len(node.address) for node in nodes)]), 39)
+    load = LOAD if any(node.load for node in nodes) else 0
     return (
         Column("id", "Id", ids, Align.RIGHT),
         Column("name", "Name", 8, grow=2),
@@ -68,6 +73,7 @@ def columns(snapshot: Snapshot | None) -> tuple[Column, ...]:
         Column("votes", "Votes", 5, Align.RIGHT, drop=5),
         Column("links", "Links", 6, Align.RIGHT, drop=3),
         Column("latency", "Latency", LATENCY, drop=6),
+        Column("load", "Load", load, drop=7),
         Column("config", "Config", 8, Align.RIGHT, drop=4),
     )
 
@@ -90,6 +96,7 @@ def _row(node: Node, snapshot: Snapshot, current: int | None, memory: Memory | N
         _number(node.votes),
         _links(node),
         _latency(node, memory),
+        _load(node, memory),
         _config(node, snapshot, current),
     )
     return Row(str(node.nodeid), cells)
@@ -116,6 +123,18 @@ def _latency(node: Node, memory: Memory | None) -> Cell:
     latency_us, number = min(known)
     course = wires.course(memory.latencies((node.nodeid, number)), COURSE) if memory is not None else ""
     return Cell(f"{wires.milliseconds(latency_us):>4} ms {course}", rank=latency_us)
+
+
+def _load(node: Node, memory: Memory | None) -> Cell:
+    """A full bar is a process for each processor."""
+    if node.load is None:
+        return Cell("-", Tone.DIM)
+    average, cores = node.load
+    busy = average >= BUSY * cores
+    past = memory.loads(node.nodeid) if memory is not None else ()
+    number = f"{average:.2f}" if average < 9.995 else f"{average:.1f}" if average < 99.95 else f"{average:.0f}"
+    course = spark(past, COURSE, cores)
+    return Cell(f"{number:>4}{'!' if busy else ' '} {course}", Tone.WARN if busy else Tone.NORMAL, rank=average)
 
 
 def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:

@@ -6,18 +6,23 @@ Knows which screens there are above the overview; they are loaded when they are 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from coroctl.alarms import alarms
 from coroctl.alarms.memory import Memory
 from coroctl.model import Source
+from coroctl.sources.changes import label
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.screen import Screen
 
     from coroctl.alarms import Alarm
     from coroctl.model import NodeId, Snapshot
     from coroctl.sources.feed import Update
+    from coroctl.sources.machine import Host
 
 
 class View(NamedTuple):
@@ -65,15 +70,36 @@ def screen_of(place: str, view: View | None) -> Screen[None]:
     return {"links": Links, "alarms": Alarms, "configuration": ConfigurationScreen}[place](view)
 
 
+def tellers(view: View | None) -> tuple[dict[NodeId, str], NodeId | None]:
+    """The nodes whose corolisteners tell of themselves here, and what they are called; and which is this one."""
+    if view is None or view.snapshot.mastership is None:
+        return {}, None
+    nodes = (node for node in view.snapshot.nodes if node.heard_ms is not None)
+    return {node.nodeid: label(node) for node in nodes}, view.snapshot.local
+
+
 def screen_of_node(node: NodeId, view: View | None, *, actions: bool) -> Screen[None]:
-    """A node's; with a look at the machine if it is this one. `actions`: with what can be done to it."""
+    """A node's; with a look at its machine if that is this one, or its corolistener tells of it.
+
+    `actions`: with what can be done to it.
+    """
     from coroctl.tui.screens.node import NodeScreen
 
-    snapshot = view.snapshot if view is not None else None
-    if snapshot is None or node != snapshot.local or snapshot.source is Source.SIMULATION:
-        return NodeScreen(node, view, actions=actions)
-    from coroctl.sources.host import HostReader
+    look = _look_at(node, view.snapshot) if view is not None else None
+    return NodeScreen(node, view, look, actions=actions)
 
-    own = snapshot.node(node)
-    manager = snapshot.mastership.service if snapshot.mastership else ""
-    return NodeScreen(node, view, HostReader(own.addresses if own else (), manager).read, actions=actions)
+
+def _look_at(node: NodeId, snapshot: Snapshot) -> Callable[[], Host] | None:
+    if snapshot.source is Source.SIMULATION:
+        return None
+    if node == snapshot.local:
+        from coroctl.sources.host import HostReader
+
+        own = snapshot.node(node)
+        manager = snapshot.mastership.service if snapshot.mastership else ""
+        return HostReader(own.addresses if own else (), manager).read
+    if snapshot.mastership is None:
+        return None
+    from coroctl.sources.hosts import host_of
+
+    return partial(host_of, node)

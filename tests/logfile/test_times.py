@@ -42,6 +42,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("<30>Mar  3 12:00:00 x", NEWEST),
         ("Dec 31 12:00:00 x", NEWEST - 62 * 86400),
         ("Mar 03 2026 12:00:00 x", NEWEST),
+        ("node1  | 2026-03-03T12:00:00Z info of one log of many", NEWEST),
     ],
 )
 def test_of_a_line(line: str, wanted: float) -> None:

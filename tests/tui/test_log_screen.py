@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from coroctl.client import Client
 from coroctl.sources.logs import KnownLog, LogFollower
+from coroctl.sources.spool import Spool
 from coroctl.tui import app
 from coroctl.tui.app import Console
 from coroctl.tui.screens.log import LogScreen
 from coroctl_widgets import LogView
+from tests.alarms.build import WELL
+from tests.daemon.control_sockets import serving
 from tests.logfile.files import append, corosync_log
 from tests.tui.feeds import ByHand
 
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.pilot import Pilot
+
+    from coroctl.model import Snapshot
 
     Compare = Callable[..., bool]
 
@@ -98,3 +105,67 @@ async def test_what_is_typed_into_a_prompt_does_nothing_else(console: Console) -
         await pilot.press("escape")
         await pilot.pause()
         assert not isinstance(pilot.app.screen, LogScreen)
+
+
+@pytest.fixture
+def told(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
+    """Its corolisteners tell logs, at the sockets of `serving`."""
+    client = Client(str(tmp_path / "run"))
+    monkeypatch.setattr("coroctl.tui.screens.log.Spool", lambda names, log: Spool(names, log, client))
+    return console
+
+
+async def cluster(pilot: Pilot[Any], snapshot: Snapshot = WELL) -> None:
+    """The console has seen it."""
+    feed = pilot.app._feed  # type: ignore[attr-defined]
+    while feed.publish is None:
+        await pilot.pause()
+    feed.say(snapshot)
+    await pilot.pause()
+
+
+def test_picture_of_whose(snap_compare: Compare, console: Console) -> None:
+    async def play(pilot: Pilot[Any]) -> None:
+        await cluster(pilot)
+        await pilot.press("O", "w", "down")
+        await pilot.pause()
+
+    assert snap_compare(console, terminal_size=(80, 24), run_before=play)
+
+
+async def test_another_nodes_log_and_those_of_all(told: Console, tmp_path: Path) -> None:
+    async with serving(tmp_path) as daemon, told.run_test(size=(80, 24)) as pilot:
+        daemon.teller.pieces = [
+            b'{"lines": [[1.5, "early"], [null, "more"], [9.5, "late"]]}',
+            b'{"lines": [], "cut": false}',
+            b'{"lines": []}',
+        ]
+        daemon.teller.goes_on.clear()
+        await cluster(pilot)
+        await pilot.press("O")
+        await shows(pilot, "(499)")
+        await pilot.press("w", "down", "enter")
+        view = await shows(pilot, "late")
+        assert view.frame is not None
+        assert [row.text for row in view.frame.rows] == ["early", "more", "late"]
+        await pilot.press("1", "w", "G", "enter")
+        view = await shows(pilot, "n1 | late")
+        assert view.frame is not None
+        told_lines = [row.text for row in view.frame.rows]
+        assert told_lines[:4] == ["n1 | early", "n1 | more", "n2 | early", "n2 | more"]
+        assert told_lines[-3:] == ["n1 | late", "n2 | late", "n3 | late"]
+        assert {wanted.name.value for _, wanted in daemon.teller.wanted} == {"corosync.log", "corolistener.log"}
+        await pilot.press("w", "g", "enter")
+        await shows(pilot, "granted")
+        await pilot.press("escape")
+        async with asyncio.timeout(10):
+            while daemon.teller.under_way:
+                await asyncio.sleep(0.01)
+
+
+async def test_without_corolistener_nobody_is_offered(console: Console) -> None:
+    async with console.run_test(size=(80, 24)) as pilot:
+        await cluster(pilot, WELL._replace(mastership=None))
+        await pilot.press("O", "w")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, LogScreen)

@@ -8,7 +8,8 @@ import pytest
 from textual.geometry import Region
 
 from coroctl.alarms.hearing import ears
-from coroctl.model import Gap, NodeStatus, Snapshot
+from coroctl.client import Silent
+from coroctl.model import Gap, Load, NodeStatus, Snapshot
 from coroctl.sources.logs import LogFollower
 from coroctl.sources.machine import Disk, Host, Service, Traffic
 from coroctl.tui.app import Console
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.pilot import Pilot
+
+    from coroctl.model import NodeId
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 SLOW = (link(0, THREE, 40_000), link(1, THREE)._replace(connected=False, downs=3))
@@ -82,6 +85,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """No log, and a machine that is always the same."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("coroctl.sources.host.HostReader.read", lambda _reader: MACHINE)
+    monkeypatch.setattr("coroctl.sources.hosts.host_of", lambda _node: MACHINE)
     monkeypatch.setattr("coroctl.tui.screens.node.LOOK_S", 3600)
     feed = ByHand()
     return Stage(Console(feed, LogFollower("corosync.log"), wall_clock=lambda: "03:12:44"), feed)
@@ -180,16 +184,44 @@ async def test_a_node_that_leaves_the_configuration(stage: Stage) -> None:
         assert lines(stage.console, "facts") == ["node 3 is not in the configuration any more"]
 
 
-async def test_only_this_node_is_looked_at(stage: Stage) -> None:
+async def test_the_machines_of_all_nodes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.console.run_test(size=(120, 40)) as pilot:
-        await stage.show(pilot, WELL, "enter")
-        await look(pilot)
-        shown = [*lines(stage.console, "services"), *lines(stage.console, "machine")]
-        assert "vmmgr has FAILED: journalctl -u vmmgr" in shown[2]
-        assert any("/var/log 95% of 100.0 GiB FULL" in line for line in shown)
-        await pilot.press("escape", "G", "enter")
+        await stage.show(pilot, WELL)
+        for key in ("g", "G"):  # this one, and another one
+            await pilot.press(key, "enter")
+            await look(pilot)
+            shown = [*lines(stage.console, "services"), *lines(stage.console, "machine")]
+            assert "vmmgr has FAILED: journalctl -u vmmgr" in shown[2]
+            assert any("/var/log 95% of 100.0 GiB FULL" in line for line in shown)
+            await pilot.press("escape")
+
+        def unknown(node: NodeId) -> Host:
+            raise Silent(f"node {node} is deaf")
+
+        monkeypatch.setattr("coroctl.sources.hosts.host_of", unknown)
+        await pilot.press("G", "enter")
+        while not lines(stage.console, "services"):
+            await pilot.pause()
+        assert lines(stage.console, "services") == ["machine     not known now: node 3 is deaf"]
+        assert lines(stage.console, "machine") == []
+
+
+async def test_without_corolistener_only_this_node_is_looked_at(stage: Stage) -> None:
+    async with stage.console.run_test(size=(120, 40)) as pilot:
+        await stage.show(pilot, BARE, "G", "enter")
         assert lines(stage.console, "machine") == []
         assert "not known from here" in lines(stage.console, "services")[0]
+
+
+def test_picture_of_loads(snap_compare: Compare, stage: Stage) -> None:
+    async def play(pilot: Pilot[None]) -> None:
+        for average in (0.1, 0.9, 1.7, 15.2):
+            stage.console._current._memory._loads_sampled = float("-inf")
+            loads = {ONE: Load(average, 2), TWO: Load(average / 10, 2)}
+            nodes = tuple(node._replace(load=loads.get(node.nodeid)) for node in WELL.nodes)
+            await stage.show(pilot, WELL._replace(nodes=nodes))
+
+    assert snap_compare(stage.console, terminal_size=(120, 40), run_before=play)
 
 
 async def test_without_corolistener_the_matrix_says_what_it_lacks(stage: Stage) -> None:

@@ -146,16 +146,16 @@ class LogView(Vertical):
         self._lines.focus(scroll_visible)
         return self
 
-    def open(self, path: str) -> None:
-        """Show another file, at its end."""
-        self._spawn(self._open(path))
+    def open(self, path: str, title: str = "") -> None:
+        """Show another file, at its end. `title`: what to call it; empty: its path."""
+        self._spawn(self._open(path, title))
 
-    async def _open(self, path: str) -> None:
+    async def _open(self, path: str, title: str = "") -> None:
         await self._hunt.forget()
         old, self._session = self._session, Session(path, self._bad, self._warn)
         self.note(lambda _: old.close())
         self._frame = None
-        self._lines.name_source(path)
+        self._lines.name_source(title or path)
         self.do(_nothing)
 
     def on_resize(self) -> None:

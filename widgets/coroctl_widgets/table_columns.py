@@ -15,7 +15,7 @@ GAP: Final = 2
 
 
 class Column(NamedTuple):
-    """A column. `width`: at least, while there is room. `grow`: its share of what is left over.
+    """A column. `width`: at least, while there is room; 0: nothing to show. `grow`: its share of what is left over.
 
     `drop`: where there is too little room, columns go in this order, the largest first; 0 stays.
     """
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 @lru_cache(maxsize=64)
 def lay_out(columns: tuple[Column, ...], width: int) -> tuple[Place, ...]:
     """The columns that fit into a width, with theirs."""
-    kept = list(range(len(columns)))
+    kept = [i for i, column in enumerate(columns) if column.width]
     while _needed([columns[i].width for i in kept]) > width:
         droppable = [i for i in kept if columns[i].drop]
         if not droppable:

@@ -1,4 +1,4 @@
-"""A log as a whole: the known ones by number, any other by name."""
+"""A log as a whole: the known ones of this node, of another one, or of all nodes as one; any file by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from coroctl.sources.spool import Spool
 from coroctl.tui import presenters
+from coroctl.tui.screens.whose import Whose, WhoseScreen
+from coroctl.tui.view import tellers
 from coroctl_widgets import LogView, TitleBar
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from coroctl.sources.logs import KnownLog
     from coroctl.tui.view import View
 
+HERE = Whose("here", "this node, as files: all that they have")
+
 
 class LogScreen(Screen[None]):
     """One log at a time; the first is `path`."""
@@ -29,6 +34,7 @@ class LogScreen(Screen[None]):
         Binding("escape", "dismiss", "Back", id="back"),
         Binding("1", "known(0)", "corolistener", id="corolistener"),
         Binding("2", "known(1)", "corosync", id="corosync"),
+        Binding("w", "whose", "Whose", id="whose-log"),
     ]
 
     def __init__(self, path: str, known: Sequence[KnownLog], view: View | None = None) -> None:
@@ -36,6 +42,10 @@ class LogScreen(Screen[None]):
         self._cluster = view
         self._title = TitleBar(presenters.title(None, None), id="title")
         self._known = known
+        self._names, self._local = tellers(view)
+        self._chosen = next((place for place, log in enumerate(known) if log.path == path), 0)
+        self._whose = HERE
+        self._spool: Spool | None = None
         self._view = LogView(path, id="view")
 
     def compose(self) -> ComposeResult:
@@ -56,5 +66,41 @@ class LogScreen(Screen[None]):
         """Say how old the data are."""
         self._title.value = presenters.title(snapshot, age, "Log")
 
+    def on_unmount(self) -> None:
+        self._let_go()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Where nobody tells a log there is nobody to choose."""
+        return bool(self._names) if action == "whose" else True
+
     def action_known(self, index: int) -> None:
-        self._view.open(self._known[index].path)
+        self._chosen = index
+        self._open()
+
+    def action_whose(self) -> None:
+        self.app.push_screen(WhoseScreen(self._choices(), self._whose), self._choose)
+
+    def _choices(self) -> list[Whose]:
+        others = [(node, name) for node, name in self._names.items() if node != self._local]
+        each = [Whose(name, "as its corolistener tells it", {node: name}) for node, name in others]
+        merged = Whose("all nodes", "as one log, by time", self._names)
+        return [HERE, *each, merged]
+
+    def _choose(self, whose: Whose | None) -> None:
+        if whose is not None:
+            self._whose = whose
+            self._open()
+
+    def _open(self) -> None:
+        log, whose = self._known[self._chosen], self._whose
+        self._let_go()
+        if not whose.names:
+            self._view.open(log.path)
+            return
+        self._spool = Spool(whose.names, log.name)
+        self._view.open(self._spool.path, f"{log.name} of {whose.label}, the newest lines")
+
+    def _let_go(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None

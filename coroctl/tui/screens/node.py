@@ -1,4 +1,4 @@
-"""One node: what the cluster knows of it, its links one by one, and of this node also the machine."""
+"""One node: what the cluster knows of it, its links one by one, and its machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.widgets import Footer
 
+from coroctl.errors import CoroctlError
 from coroctl.tui import alarm_notes, node_facts, presenters, wires
 from coroctl.tui.screens.acting import ActingScreen
 from coroctl_widgets import Course, LiveTable, Note, Notes, Sparkline, TitleBar, Tone
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from coroctl.tui.view import View
 
 LOOK_S = 2.0
-"""How often the machine is looked at while somebody looks at it; a look takes 20 ms, on a thread."""
+"""How often the machine is looked at while somebody looks at it; a look takes 20 ms, on a thread, or on its node."""
 COURSES = ("cpu", "load", "memory")
 
 
@@ -50,7 +51,7 @@ class NodeScreen(ActingScreen):
     def __init__(
         self, node: NodeId, view: View | None, look: Callable[[], Host] | None = None, *, actions: bool = False
     ) -> None:
-        """`look` is asked on a thread, only if the node is this machine."""
+        """`look` is asked on a thread: None where nobody can tell of the node's machine."""
         super().__init__(actions=actions)
         self._node = node
         self._view = view
@@ -133,6 +134,9 @@ class NodeScreen(ActingScreen):
         assert self._look is not None
         try:
             host = await asyncio.to_thread(self._look)
+        except CoroctlError as error:
+            self._services.show_lines((node_facts.line("machine", f"not known now: {error}", Tone.WARN),))
+            return
         finally:
             self._looking = False
         self._past.append(host)

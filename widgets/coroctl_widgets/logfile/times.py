@@ -14,7 +14,7 @@ from coroctl_widgets.logfile.lines import SPAN, forward, start_of
 if TYPE_CHECKING:
     from coroctl_widgets.logfile.lines import Bytes
 
-HEAD: Final = 64
+HEAD: Final = 128
 """Bytes of a line in which its time is looked for."""
 SILENT: Final = 1024 * 1024
 """Bytes without any time after which a part of the file counts as late enough."""
@@ -28,7 +28,8 @@ _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
 _NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _SYSLOG = rf"(?P<name>{'|'.join(_NAMES)}) +(?P<day>\d\d?)(?: (?P<year>\d{{4}}))?,? +{_CLOCK}"
 _IN_LINE: Final = tuple(
-    re.compile(rf"^\W{{0,2}}(?:<\d{{1,3}}>)?{form}") for form in (f"{_DATE}[T ]{_CLOCK} ?{_ZONE}", _SYSLOG)
+    re.compile(rf"^(?:\S{{1,64}} *\| )?\W{{0,2}}(?:<\d{{1,3}}>)?{form}")
+    for form in (f"{_DATE}[T ]{_CLOCK} ?{_ZONE}", _SYSLOG)
 )
 _TYPED: Final = tuple(
     re.compile(form, re.IGNORECASE) for form in (f"{_DATE}(?:[T ]+{_CLOCK} ?{_ZONE})?", _SYSLOG, _CLOCK)
