@@ -19,9 +19,13 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coroctl.corosync.corotypes import Track
 from coroctl.corosync.quorum import NodelistNotification, Quorum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SETTLE_S, QUIET_S, DEADLINE_S = 8.0, 20.0, 60.0
 
@@ -29,13 +33,13 @@ SETTLE_S, QUIET_S, DEADLINE_S = 8.0, 20.0, 60.0
 class OnAPty:
     """The console, and what it writes."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = ("coroctl", "console")) -> None:
         self.begin = time.monotonic()
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         environment = os.environ | {"TERM": "xterm-256color"}
         self.process = subprocess.Popen(
-            ["coroctl", "console"], stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+            list(command), stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
         )
         os.close(slave)
 
