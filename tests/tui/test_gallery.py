@@ -58,6 +58,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         patch.setenv("TZ", "UTC")
         time.tzset()
         patch.setattr("coroctl.sources.host.HostReader.read", lambda _reader: MACHINE)
+        patch.setattr("coroctl.sources.hosts.host_of", lambda _node: MACHINE)
         patch.setattr("coroctl.tui.screens.node.LOOK_S", 3600)
         patch.setattr("coroctl.tui.presenters.FRESH_S", 3600)
         patch.setattr("coroctl.sources.reading.local_facts", lambda: None)
