@@ -14,7 +14,7 @@ PURGE ?=
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo install uninstall test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
+.PHONY: help venv libvirt demo install uninstall test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ $(BIN)/coroctl: pyproject.toml
 	$(BIN)/python -m pip uninstall --quiet --yes setuptools
 	@touch $@
 
+# For the tests of virtual machines. There is no wheel of libvirt-python: pip builds it.
+libvirt: packages-test $(BIN)/coroctl
+	@$(BIN)/python -c 'import libvirt' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'libvirt-python>=9.0'
+
 packages-lab:
 	@scripts/debian-packages lab
 
@@ -38,7 +42,7 @@ packages-screenshots:
 	@scripts/debian-packages lab screenshots
 
 packages-test:
-	@scripts/debian-packages lab test
+	@scripts/debian-packages lab test machines
 
 demo: venv ## a real three-node cluster on this machine, in the live console
 	@scripts/debian-packages lab || echo "Going on without them." >&2
@@ -63,13 +67,13 @@ lint: venv
 unit: venv
 	$(BIN)/pytest -m "not lab" $(PYTEST_ARGS)
 
-test: packages-test venv lint ## everything CI runs, real clusters included (root)
+test: packages-test venv libvirt lint ## everything CI runs, real clusters included (root)
 	$(SUDO) $(BIN)/pytest -m "not slow" --durations=15 $(PYTEST_ARGS)
 
 bench: packages-lab venv ## measure; the numbers of the README come from here
 	$(SUDO) $(BIN)/python -m tests.bench
 
-soak: packages-test venv ## the long tests: MINUTES=10 of random schedules, search, mutations; then many nodes, long freezes
+soak: packages-test venv libvirt ## the long tests: MINUTES=10 of random schedules, search, mutations; then many nodes, long freezes
 	$(BIN)/python -m coroctl.sim soak --minutes $(MINUTES) --seed $$(date +%s)000
 	$(BIN)/python -m coroctl.sim search
 	$(BIN)/python -m coroctl.sim mutate

@@ -60,6 +60,7 @@ def _configure_life(verbs: _Verbs) -> None:
     up.add_argument("--corolistener", action="store_true", help="run corolistener on every node, with a manager")
     up.add_argument("--lease", type=int, metavar="MS", help="lease_ms of corolistener (default: its own)")
     up.add_argument("--heartbeat", type=int, metavar="MS", help="heartbeat_ms of corolistener (default: its own)")
+    up.add_argument("--machines", type=int, metavar="M", default=0, help="virtual machines in all")
     _add(verbs, "down", _down, "remove a lab and everything of it")
     status = _add(verbs, "status", _status, "what the lab consists of and which nodes are on")
     status.add_argument("--json", action="store_true")
@@ -112,8 +113,8 @@ def _configure_faults(verbs: _Verbs) -> None:
 
 
 def _up(args: argparse.Namespace) -> int:
-    listener = (args.corolistener, args.lease, args.heartbeat)
-    wanted = lab.Wanted(args.name, args.nodes, args.token, args.transport, args.networks, args.conf, *listener)
+    more = (args.corolistener, args.lease, args.heartbeat, args.machines)
+    wanted = lab.Wanted(args.name, args.nodes, args.token, args.transport, args.networks, args.conf, *more)
     plan = lab.up(wanted)
     print(f"lab {plan.name}: {len(plan.nodes)} nodes, quorate ({', '.join(each.name for each in plan.nodes)})")
     return 0

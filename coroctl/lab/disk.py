@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coroctl
-from coroctl.lab import installation, vmmgr
+from coroctl.lab import installation, machines, vmmgr
 
 if TYPE_CHECKING:
     from coroctl.lab.plan import NodePlan, Plan
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 _HIDDEN = (
     "etc/corosync",
     "etc/corolistener",
+    "etc/libvirt",
     "etc/systemd/system",
     "etc/systemd/network",
     "var/lib/corosync",
     "var/lib/corolistener",
+    "var/lib/libvirt",
     "var/lib/systemd",
     "var/log",
     "var/spool",
@@ -124,6 +126,8 @@ def write(plan: Plan, node: NodePlan, conf: bytes, *, key: bytes | None = None) 
     _write(upper / "etc/systemd/journald.conf.d/coroctl-lab.conf", _JOURNALD)
     _write(upper / "etc/systemd/system/coroctl-lab.target", _TARGET)
     _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
+    if plan.machines:
+        _give_machines(upper)
     if key is not None:
         _enable(upper, key)
     elif layers(plan):
@@ -141,8 +145,21 @@ def _hide(path: Path) -> None:
     os.mknod(path, stat.S_IFCHR, os.makedev(0, 0))
 
 
+def _give_machines(upper: Path) -> None:
+    for path, text in machines.files().items():
+        _write(upper / path, text)
+    _want(upper, "/etc/systemd/system/libvirtd.service")
+
+
+def _want(upper: Path, unit: str) -> None:
+    """As `systemctl enable` would, for the target that a lab's node boots into."""
+    wants = upper / "etc/systemd/system/coroctl-lab.target.wants"
+    wants.mkdir(exist_ok=True)
+    (wants / Path(unit).name).symlink_to(unit)
+
+
 def _enable(upper: Path, key: bytes) -> None:
-    """As `systemctl enable corolistener` would, for the target that a lab's node boots into; and a manager for it."""
+    """corolistener with its key, and a manager for it."""
     program = upper / _MANAGERS_PROGRAM[1:]
     program.parent.mkdir()
     shutil.copy(vmmgr.__file__, program)
@@ -151,9 +168,7 @@ def _enable(upper: Path, key: bytes) -> None:
     file = upper / "etc/corolistener/authkey"
     file.write_bytes(key)
     file.chmod(0o600)
-    wants = upper / "etc/systemd/system/coroctl-lab.target.wants"
-    wants.mkdir()
-    (wants / "corolistener.service").symlink_to("/usr/local/lib/systemd/system/corolistener.service")
+    _want(upper, "/usr/local/lib/systemd/system/corolistener.service")
 
 
 def _write_programs(upper: Path) -> None:

@@ -152,11 +152,17 @@ def _digest(source: Path, *, with_sources: bool) -> str:
     needs = (project["project"]["dependencies"], project["project"]["optional-dependencies"]["daemon"])
     digest.update(f"{needs} {project['build-system']} {python()} {sys.version}".encode())
     digest.update((source / "scripts/install").read_bytes())
+    digest.update(_libvirt().encode())
     if with_sources:
         digest.update((source / "pyproject.toml").read_bytes())
         for file in sorted(_sources(source)):
             digest.update(f"{file.relative_to(source)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _libvirt() -> str:
+    """libvirt-python is among the packages only where it can be built."""
+    return run(["sh", "-c", "pkg-config --modversion libvirt 2>/dev/null || true"])
 
 
 def _sources(source: Path) -> Iterator[Path]:

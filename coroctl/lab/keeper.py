@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coroctl.lab import disk, installation, network
+from coroctl.lab import disk, installation, machines, network
 from coroctl.lab.cgroups import hierarchies
 from coroctl.lab.plan import load
 from coroctl.lab.run import run, until
@@ -88,6 +88,7 @@ def _power_cycle(plan: Plan, node: NodePlan, folder: Path) -> int:
 def _command(plan: Plan, node: NodePlan, folder: Path) -> list[str]:
     cables = [f"--network-veth-extra={port}:eth{k}" for k, port in enumerate(plan.ports(node))]
     binds = [f"--bind-ro={path}" for path in disk.binds()]
+    binds += [f"--bind={path}:{place}" for path, place in machines.binds(plan, node)]
     return [
         *("setpriv", "--pdeathsig", "KILL"),
         *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--notify-ready=yes"),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from coroctl.conf.document import Document
 from coroctl.conf.files import load as load_conf
 from coroctl.errors import LabError
-from coroctl.lab import cgroups, conditions, disk, network, node, processes, template
+from coroctl.lab import cgroups, conditions, disk, machines, network, node, processes, template
 from coroctl.lab.plan import MAX_LABS, ROOT, NodePlan, Owner, Plan, load, make_plan, save
 from coroctl.lab.run import attempt, run, until
 
@@ -55,6 +55,8 @@ class Wanted:
     """corolistener runs on every node, with a small web server as its manager."""
     lease_ms: int | None = None
     heartbeat_ms: int | None = None
+    machines: int = 0
+    """Small virtual machines, spread over the nodes; every node then has a libvirtd."""
 
 
 def check_host() -> None:
@@ -77,6 +79,8 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
     check_host()
     if (wanted.lease_ms or wanted.heartbeat_ms) and (wanted.conf or not wanted.listener):
         raise LabError("lease and heartbeat are for the default file with corolistener; a file of yours says its own")
+    if wanted.machines:
+        machines.check_host(wanted.machines)
     source = Document.parse(load_conf(wanted.conf), str(wanted.conf)) if wanted.conf else None
     names = _names(wanted, source)
     plan = _allocate(wanted, names)
@@ -85,11 +89,14 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
         network.create_bridges(plan)
         disk.precompile()
         disk.install(plan)
+        if plan.machines:
+            machines.prepare(plan)
         key = _make_key(plan) if wanted.listener else None
         for each in plan.nodes:
             _make_node(plan, each, conf, key)
         start_all(plan)
         conditions.wait(plan, ["formed"], timeout_s or _forming_s(len(plan.nodes), wanted.token_ms))
+        machines.begin(plan)
         plan = replace(plan, owner=owner)
         save(plan)
     except BaseException:
@@ -261,7 +268,7 @@ def _allocate(wanted: Wanted, names: tuple[tuple[str, int], ...]) -> Plan:
         index = next(free, None)
         if index is None:
             raise LabError(f"{MAX_LABS} labs are up already")
-        plan = make_plan(wanted.name, index, names, wanted.networks, processes.this_process())
+        plan = make_plan(wanted.name, index, names, wanted.networks, processes.this_process(), wanted.machines)
         if plan.folder.exists():
             raise LabError(f"lab {wanted.name} is up already (coroctl lab down --name {wanted.name})")
         plan.folder.mkdir()

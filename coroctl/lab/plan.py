@@ -59,6 +59,8 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     cloud_ip: str
     owner: Owner | None
+    machines: int = 0
+    """How many virtual machines there are; see `machines`."""
 
     @property
     def folder(self) -> Path:
@@ -93,7 +95,9 @@ class Plan:
         return f"coroctl-lab-{self.machine(node)}"
 
 
-def make_plan(name: str, index: int, nodes: tuple[tuple[str, int], ...], networks: int, owner: Owner | None) -> Plan:
+def make_plan(
+    name: str, index: int, nodes: tuple[tuple[str, int], ...], networks: int, owner: Owner | None, machines: int = 0
+) -> Plan:
     """A plan for ``nodes`` = (name, nodeid), in the order of their addresses."""
     if not _LAB_NAME.fullmatch(name):
         raise LabError(f"{name!r} cannot name a lab: a-z, 0-9 and '-', at most 20, a letter first")
@@ -115,6 +119,7 @@ def make_plan(name: str, index: int, nodes: tuple[tuple[str, int], ...], network
         ),
         cloud_ip=f"{prefixes[0]}.{CLOUD_HOST}",
         owner=owner,
+        machines=machines,
     )
 
 
@@ -141,4 +146,5 @@ def load(name: str) -> Plan:
         nodes=tuple(NodePlan(n["name"], n["nodeid"], tuple(n["addresses"])) for n in stored["nodes"]),
         cloud_ip=stored["cloud_ip"],
         owner=Owner(**stored["owner"]) if stored["owner"] else None,
+        machines=stored.get("machines", 0),  # a lab of an earlier coroctl has none
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from coroctl.lab.handle import Lab
 
 TOP = Path(__file__).parents[2]
-FILES = sorted((TOP / "tests/on_node").rglob("test_*.py"))
+FILES = sorted(file for file in (TOP / "tests/on_node").rglob("test_*.py") if file.parent.name != "machines")
 
 pytestmark = pytest.mark.lab
 

@@ -1,0 +1,81 @@
+"""A lab with machines: guests that count, where they run, and the driver against libvirtd and qemu on a node."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from coroctl.errors import LabError
+from coroctl.lab import lab as labs
+from coroctl.lab import machines
+from coroctl.lab.guest import LINE
+from coroctl.lab.handle import Lab
+from coroctl.lab.lab import Wanted
+from coroctl.lab.processes import this_process
+from coroctl.lab.run import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    try:
+        machines.check_host(3)
+    except LabError as error:
+        pytest.skip(str(error))
+    name = f"t{os.getpid()}-vm"
+    wanted = Wanted(name=name, nodes=2, token_ms=1000, machines=3)
+    yield Lab(labs.up(wanted, owner=this_process()))
+    labs.down(name)
+
+
+def lines(lab: Lab, node: str, name: str) -> list[int]:
+    path = machines.writes(lab.plan, lab.plan.node(node)) / name
+    data = path.read_bytes() if path.exists() else b""
+    return [int(line, 16) for line in data[: len(data) // LINE * LINE].split()]
+
+
+def test_each_machine_counts_on_its_node_and_nowhere_else(lab: Lab) -> None:
+    for name, at, other in (("vm1", "node1", "node2"), ("vm2", "node2", "node1"), ("vm3", "node1", "node2")):
+        until(lambda at=at, name=name: len(lines(lab, at, name)) > 5, 10, f"{name} to count")  # type: ignore[misc]
+        counts = lines(lab, at, name)
+        assert counts == list(range(1, len(counts) + 1))
+        assert lines(lab, other, name) == []
+
+
+def test_none_of_them_starts_by_itself(lab: Lab) -> None:
+    assert lab.tell("node1", "virsh", "-q", "list", "--all", "--name", "--autostart").split() == []
+
+
+@pytest.mark.timeout(300)
+def test_the_driver_on_a_node(lab: Lab) -> None:
+    pytest.importorskip("libvirt", reason="libvirt-python is not installed (scripts/debian-packages libvirt)")
+    environment = ("COROCTL_ON_NODE=1", f"PYTHONPATH={TOP}", "PYTHONDONTWRITEBYTECODE=1")
+    words = (
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--durations=5",
+        f"--rootdir={TOP}",
+        "-c",
+        f"{TOP}/pyproject.toml",
+    )
+    file = str(TOP / "tests/on_node/machines")
+    answer = lab.ask("node1", "env", *environment, sys.executable, *words, file, timeout_s=290)
+    print(answer.stdout)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_a_lab_has_not_any_number_of_machines() -> None:
+    with pytest.raises(LabError, match="a lab has 1 to 200 machines, not 201"):
+        machines.check_host(201)

@@ -1,0 +1,224 @@
+"""The driver with a real libvirtd and real qemu, on a node of a lab that has machines.
+
+``vm1`` runs when a test begins. The node's libvirtd and qemu are frozen and killed here as they would be by a fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from coroctl.daemon.machines import driver, processes
+from coroctl.daemon.machines.driver import Libvirt
+from coroctl.daemon.machines.hypervisor import (
+    Gone,
+    HypervisorError,
+    HypervisorUnknown,
+    Picture,
+    State,
+)
+from coroctl.lab.guest import LINE
+from coroctl.lab.machines import SHARED, WRITES
+from coroctl.lab.run import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from coroctl.daemon.machines.hypervisor import Told
+
+NAME = "vm1"
+WRITTEN = Path(WRITES) / NAME
+
+
+class Node:
+    """The driver, and what it has told."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self._news = asyncio.Event()
+        self.hypervisor = Libvirt(self._tell)
+        self.hypervisor.begin()
+
+    def _tell(self, told: Told) -> None:
+        self.told.append(told)
+        self._news.set()
+
+    def state(self) -> State | None:
+        last = self.told[-1] if self.told else None
+        if not isinstance(last, Picture):
+            return None
+        return next((one.state for one in last.domains if one.name == NAME), None)
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 30) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                await self._news.wait()
+                self._news.clear()
+
+
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[Node]:
+    node = Node()
+    try:
+        with contextlib.suppress(HypervisorError):  # unless the test before has left it paused
+            await node.hypervisor.resume(NAME)
+        await node.hypervisor.start(NAME)
+        yield node
+    finally:
+        await node.hypervisor.close()
+
+
+@pytest.fixture(autouse=True)
+def whole() -> Iterator[None]:
+    """libvirtd and qemu run at the end of a test, whatever was done to them."""
+    yield
+    for pid in (*libvirtd(), *(one.pid for one in processes.running())):
+        os.kill(pid, signal.SIGCONT)
+    subprocess.run(["systemctl", "start", "libvirtd"], check=True)
+
+
+def libvirtd() -> list[int]:
+    main = subprocess.run(
+        ["systemctl", "show", "--property=MainPID", "--value", "libvirtd"], capture_output=True, check=True, text=True
+    )
+    return [pid for pid in (int(main.stdout),) if pid]
+
+
+def qemu() -> int:
+    return next(one.pid for one in processes.running() if one.name == NAME)
+
+
+def counted(file: Path = WRITTEN) -> int:
+    """What the guest has written last."""
+    text = file.read_bytes() if file.exists() else b""
+    return int(text[: len(text) // LINE * LINE][-LINE:] or b"0", 16)
+
+
+def goes_on() -> None:
+    before = counted()
+    until(lambda: counted() > before, 5, "the guest to count")
+
+
+async def test_a_paused_guest_is_silent_and_goes_on_where_it_was() -> None:
+    async with running() as node:
+        goes_on()
+        await node.hypervisor.pause(NAME)
+        at = counted()
+        assert node.state() is State.PAUSED
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(node.until(lambda: counted() != at), 0.5)
+        await node.hypervisor.resume(NAME)
+        until(lambda: counted() > at, 5, "the guest to go on")
+        assert counted() < at + 100
+
+
+async def test_a_machine_that_does_not_hear_is_stopped_all_the_same() -> None:
+    """The guest has no ACPI: it is asked, and then ended."""
+    async with running() as node:
+        await node.hypervisor.stop(NAME, grace_s=0.3)
+        assert node.state() is State.OFF
+        assert NAME not in {one.name for one in processes.running()}
+        await node.hypervisor.start(NAME)
+        goes_on()
+
+
+async def test_what_a_machine_saved_is_not_what_it_starts_with() -> None:
+    async with running() as node:
+        goes_on()
+        subprocess.run(["virsh", "managedsave", NAME], check=True)
+        await node.until(lambda: node.state() is State.OFF)
+        WRITTEN.write_bytes(b"")
+        await node.hypervisor.start(NAME)
+        until(lambda: counted() > 0, 5, "the guest to count")
+        assert WRITTEN.read_bytes().startswith(b"00000001\n")
+
+
+async def test_a_killed_qemu_is_an_event() -> None:
+    async with running() as node:
+        os.kill(qemu(), signal.SIGKILL)
+        await node.until(lambda: node.state() is State.OFF)
+        await node.hypervisor.start(NAME)
+
+
+async def test_a_killed_libvirtd_leaves_machines_and_count_alone() -> None:
+    async with running() as node:
+        pid = qemu()
+        subprocess.run(["systemctl", "kill", "--signal=KILL", "--kill-whom=main", "libvirtd"], check=True)
+        await node.until(lambda: any(isinstance(one, Gone) for one in node.told))
+        assert processes.Qemu(pid, NAME) in processes.running()
+        goes_on()
+        await node.until(lambda: node.state() is State.RUNNING)
+        await node.hypervisor.pause(NAME)
+        await node.hypervisor.resume(NAME)
+
+
+async def test_a_frozen_libvirtd_makes_the_outcome_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "PAUSE_S", 0.5)
+    monkeypatch.setattr(driver, "BRIEF_S", 0.5)
+    async with running() as node:
+        os.kill(libvirtd()[0], signal.SIGSTOP)
+        with pytest.raises(HypervisorUnknown, match=r"^pause vm1: libvirtd has not answered within 0.5 s"):
+            await node.hypervisor.pause(NAME)
+        await node.until(lambda: isinstance(node.told[-1], Gone))
+        assert len(processes.running()) > 0
+        os.kill(libvirtd()[0], signal.SIGCONT)
+        # It is carried out late, which is why the outcome was unknown.
+        await node.until(lambda: node.state() is State.PAUSED)
+        await node.hypervisor.resume(NAME)
+
+
+async def test_a_frozen_qemu_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "PAUSE_S", 0.5)
+    async with running() as node:
+        os.kill(qemu(), signal.SIGSTOP)
+        with pytest.raises(HypervisorUnknown):
+            await node.hypervisor.pause(NAME)
+        await node.hypervisor.define(Path(f"/etc/libvirt/qemu/{NAME}.xml").read_text())
+        with pytest.raises(HypervisorError, match="not begun, for libvirtd has not answered yet: pause vm1"):
+            await node.hypervisor.pause(NAME)
+        assert not any(isinstance(one, Gone) for one in node.told)
+        os.kill(qemu(), signal.SIGCONT)
+        await node.until(lambda: node.state() is State.PAUSED)
+        await node.hypervisor.resume(NAME)
+        goes_on()
+
+
+async def test_a_machine_is_undefined_with_all_that_was_saved() -> None:
+    async with running() as node:
+        xml = await node.hypervisor.xml(NAME)
+        subprocess.run(["virsh", "managedsave", NAME], check=True)
+        await node.hypervisor.undefine(NAME)
+        assert node.state() is None
+        assert not list(Path("/var/lib/libvirt/qemu/save").iterdir())
+        await node.hypervisor.define(xml)
+        await node.hypervisor.start(NAME)
+
+
+async def test_it_moves_running_to_another_node() -> None:
+    async with running() as node:
+        goes_on()
+        at = counted()
+        there = Path(SHARED) / "node2" / NAME
+        xml = await node.hypervisor.xml(NAME)
+        await node.hypervisor.migrate(NAME, "qemu+tcp://node2/system")
+        assert node.state() is None
+        until(lambda: at < counted(there) < at + 200, 5, "the guest to go on there")
+        for verb in ("destroy", "undefine"):
+            subprocess.run(["virsh", "-c", "qemu+tcp://node2/system", verb, NAME], check=True)
+        await node.hypervisor.define(xml)
+        await node.hypervisor.start(NAME)
+
+
+async def test_a_move_to_nowhere_leaves_it_here() -> None:
+    async with running() as node:
+        with pytest.raises((HypervisorError, HypervisorUnknown), match="migrate vm1"):
+            await node.hypervisor.migrate(NAME, "qemu+tcp://10.255.255.1/system")
+        assert node.state() is State.RUNNING
+        goes_on()
