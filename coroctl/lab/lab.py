@@ -96,7 +96,8 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
             _make_node(plan, each, conf, key)
         start_all(plan)
         conditions.wait(plan, ["formed"], timeout_s or _forming_s(len(plan.nodes), wanted.token_ms))
-        machines.begin(plan)
+        if plan.machines:
+            machines.begin(plan)
         plan = replace(plan, owner=owner)
         save(plan)
     except BaseException:

@@ -7,6 +7,8 @@ The XML is the same everywhere, as it must be for a machine that moves.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +126,15 @@ def folder(plan: Plan) -> Path:
 def writes(plan: Plan, on: NodePlan) -> Path:
     """Where the machines write that run on a node: a file for each, of the machine's name."""
     return folder(plan) / on.name
+
+
+def counted(file: Path) -> int:
+    """How far the machine had counted that wrote a file last; 0 if nobody has."""
+    with contextlib.suppress(FileNotFoundError), file.open("rb") as text:
+        text.seek(max(text.seek(0, os.SEEK_END) - 3 * guest.LINE, 0))
+        whole = text.read().split(b"\n")[:-1]  # one that was killed has left half a line
+        return int(whole[-1][1 - guest.LINE :], 16) if whole else 0
+    return 0
 
 
 def prepare(plan: Plan) -> None:

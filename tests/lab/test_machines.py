@@ -12,6 +12,7 @@ import pytest
 from coroctl.errors import LabError
 from coroctl.lab import lab as labs
 from coroctl.lab import machines
+from coroctl.lab.checker.checker import Checker
 from coroctl.lab.guest import LINE
 from coroctl.lab.handle import Lab
 from coroctl.lab.lab import Wanted
@@ -28,13 +29,13 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
+    """Two nodes; vm1 and vm3 run on the first."""
     try:
         machines.check_host(3)
     except LabError as error:
         pytest.skip(str(error))
     name = f"t{os.getpid()}-vm"
-    wanted = Wanted(name=name, nodes=2, token_ms=1000, machines=3)
-    yield Lab(labs.up(wanted, owner=this_process()))
+    yield Lab(labs.up(Wanted(name=name, nodes=2, token_ms=1000, machines=3), owner=this_process()))
     labs.down(name)
 
 
@@ -74,6 +75,37 @@ def test_the_driver_on_a_node(lab: Lab) -> None:
     answer = lab.ask("node1", "env", *environment, sys.executable, *words, file, timeout_s=290)
     print(answer.stdout)
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_a_second_start_is_flagged_and_a_move_is_not(lab: Lab) -> None:
+    with Checker(lab) as checker:
+        checker.wait_running("vm1", "node1")
+        lab.tell("node1", "virsh", "migrate", "--live", "--p2p", "vm1", "qemu+tcp://node2/system")
+        checker.wait_running("vm1", "node2")
+        lab.tell("node2", "virsh", "suspend", "vm1")
+        checker.wait_running("vm1")
+        lab.tell("node2", "virsh", "resume", "vm1")
+        checker.wait_running("vm1", "node2")
+        assert checker.report().violations == ()
+
+        start_too(lab, "node1")
+        checker.wait_running("vm1", "node1", "node2")
+        lab.tell("node2", "virsh", "destroy", "vm1")
+        checker.wait_running("vm1", "node1")
+        report = checker.report()
+        print(report)
+        assert [one.machine for one in report.machines] == ["vm1"]
+        assert [line.partition(" ms")[0].rpartition(" ")[0] for line in report.violations] == [
+            "P2: vm1 ran on node1 and node2 for"
+        ]
+        checker.mark()
+        checker.wait_running("vm1", "node1")
+        assert checker.report().violations == ()
+
+
+def start_too(lab: Lab, name: str) -> None:
+    """As somebody would who does not know of the other one."""
+    lab.tell(name, "sh", "-ec", f"virsh define /dev/stdin <<'END' && virsh start vm1\n{machines.xml('vm1')}END")
 
 
 def test_a_lab_has_not_any_number_of_machines() -> None:

@@ -19,7 +19,7 @@ from coroctl.lab import node, processes
 from coroctl.lab.checker import histories, plug, proof, terms
 from coroctl.lab.checker.intervals import Interval
 from coroctl.lab.checker.recorder import PERIOD_US, now_us
-from coroctl.lab.checker.records import Attached, decode
+from coroctl.lab.checker.records import Attached, Wrote, decode
 from coroctl.lab.checker.report import judge
 from coroctl.lab.run import until
 
@@ -139,6 +139,17 @@ class Checker:
             return next(iter(now), None) if who is None else who if who in now else None
 
         return until(answered, timeout_s, f"{who or 'anybody'} to answer for {self.plan.cloud_ip}")
+
+    def running(self, machine: str) -> frozenset[str]:
+        """The nodes on which a machine has written lately."""
+        since = now_us() - histories.COUNTS_APART_US
+        told = histories.of_kind(self.records(), Wrote)
+        return frozenset(one.node for one in told if one.machine == machine and one.since >= since)
+
+    def wait_running(self, machine: str, *nodes: str, timeout_s: float = 30) -> None:
+        """Wait until a machine writes on these nodes and on no other; without nodes, until it is silent."""
+        what = f"{machine} to run on {' and '.join(nodes) or 'no node'}"
+        until(lambda: self.running(machine) == frozenset(nodes), timeout_s, what)
 
     def watch(self, seconds: float) -> None:
         """Let that much time go by under observation."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from coroctl.lab.checker.intervals import FOREVER, Interval, intersect, levels, runs
-from coroctl.lab.checker.records import Attached, Held, Late, Manager, Open, Spoken, View
+from coroctl.lab import guest
+from coroctl.lab.checker.intervals import FOREVER, Interval, intersect, levels, merge, runs
+from coroctl.lab.checker.records import Attached, Held, Late, Manager, Open, Spoken, View, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from coroctl.lab.checker.records import Record
 
+COUNTS_APART_US = 6 * guest.PERIOD_US
+"""A machine that has not written for longer stood still in between, or its host had no time for it."""
 APART_US = 25_000
 """Answers to probes that are not further apart than two probes and a half belong together."""
 
@@ -70,6 +73,25 @@ def managers(records: Sequence[Record], end_us: int) -> dict[str, tuple[Interval
         node: levels([(one.moment, FOREVER if one.processes else 0) for one in counted if one.node == node], end_us)
         for node in {one.node for one in counted}
     }
+
+
+def machines(records: Sequence[Record]) -> dict[str, dict[str, tuple[Interval, ...]]]:
+    """machine -> node -> when it ran there for certain: from its first write to its last, without longer stops."""
+    wrote: dict[str, dict[str, list[Wrote]]] = {}
+    for one in of_kind(records, Wrote):
+        wrote.setdefault(one.machine, {}).setdefault(one.node, []).append(one)
+    return {machine: {node: _ran(each) for node, each in nodes.items()} for machine, nodes in wrote.items()}
+
+
+def _ran(wrote: Sequence[Wrote]) -> tuple[Interval, ...]:
+    """A write lies somewhere between two looks, so a run begins with the later of them and ends with the earlier."""
+    ends: list[tuple[Wrote, Wrote]] = []
+    for one in wrote:
+        if ends and one.moment - ends[-1][1].moment <= COUNTS_APART_US:
+            ends[-1] = (ends[-1][0], one)
+        else:
+            ends.append((one, one))
+    return merge(Interval(first.moment, last.since) for first, last in ends)
 
 
 def speakers(records: Sequence[Record], address: str, view: View) -> dict[str, tuple[Interval, ...]]:

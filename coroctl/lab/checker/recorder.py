@@ -1,7 +1,8 @@
 """The checker's process: ``python -m coroctl.lab.checker.recorder LAB SERVICE CABLE``; ends with its standard input.
 
 One loop, scheduled before everything else on the machine, writes what it sees to standard output as `records`; it
-judges nothing. It asks for the cluster address every 10 ms, and for every node's own every 100.
+judges nothing. Every 10 ms it asks for the cluster address and looks for what machines wrote; for every node's own
+address it asks every 100.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from coroctl.lab.checker.plug import SENDERS
 from coroctl.lab.checker.probe import Probe
 from coroctl.lab.checker.records import Late, View, encode
 from coroctl.lab.checker.watch import Watch
+from coroctl.lab.checker.writes import Writes
 from coroctl.lab.plan import load
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Recorder:
         }
         self._selector = selectors.DefaultSelector()
         self._watches = tuple(Watch(plan, node, service, self._selector, self._tell) for node in plan.nodes)
+        self._writes = Writes(plan, self._tell)
         self._turn = 0
 
     def _tell(self, record: Record) -> None:
@@ -85,6 +88,7 @@ class Recorder:
             probe.ask(self._plan.cloud_ip)
         for watch in self._watches:
             watch.count(now_us)
+        self._writes.look(now_us)
         if self._turn % _SLOW_TURNS == 0:
             self._look_around()
         self._turn += 1

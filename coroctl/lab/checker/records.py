@@ -59,6 +59,18 @@ class Manager(NamedTuple):
     processes: int
 
 
+class Wrote(NamedTuple):
+    """A machine has written on the node, since the look before this one."""
+
+    moment: int
+    since: int
+    """When was looked before: it has written between the two."""
+    node: str
+    machine: str
+    counted: int
+    """How far it has counted since it was started."""
+
+
 class Attached(NamedTuple):
     """The node's network is watched from now on."""
 
@@ -81,9 +93,11 @@ class Blind(NamedTuple):
     node: str
 
 
-Record = Spoken | Held | Open | Manager | Attached | Late | Blind
+Record = Spoken | Held | Open | Manager | Wrote | Attached | Late | Blind
 
-_KINDS: dict[str, type[Record]] = {kind.__name__: kind for kind in (Spoken, Held, Open, Manager, Attached, Late, Blind)}
+_KINDS: dict[str, type[Record]] = {
+    kind.__name__: kind for kind in (Spoken, Held, Open, Manager, Wrote, Attached, Late, Blind)
+}
 
 
 def encode(record: Record) -> bytes:

@@ -22,6 +22,16 @@ _JUST_US = 100_000
 _STILL_S = 1
 
 
+class Twice(NamedTuple):
+    """A machine ran on two nodes."""
+
+    machine: str
+    overlap: Overlap
+
+    def __str__(self) -> str:
+        return f"{self.machine} ran on {self.overlap}"
+
+
 class Report(NamedTuple):
     """Of one window."""
 
@@ -36,6 +46,8 @@ class Report(NamedTuple):
     """P1b: the same while a whole node was frozen, which only fencing covers."""
     terms: tuple[str, ...]
     """P8."""
+    machines: tuple[Twice, ...]
+    """P2: a machine wrote on two nodes."""
     silences: tuple[Silence, ...]
     answered: tuple[str, ...]
     """Who answered a client for the address, one after the other, beginning with who did just before the window."""
@@ -55,6 +67,7 @@ class Report(NamedTuple):
             *(f"P1: {each} answer for the address" for each in self.speakers),
             *(f"P1b: {each} run the manager" for each in self.managers),
             *self.terms,
+            *(f"P2: {each}" for each in self.machines),
             *(f"messages about {node} were lost" for node in self.blind),
             *self._stood_still(),
         )
@@ -118,6 +131,11 @@ def judge(
         managers=tuple(part for each in managers for part in _outside(each, frozen)),
         excused=tuple(part for each in managers for part in _inside(each, frozen)),
         terms=terms,
+        machines=tuple(
+            Twice(machine, overlap)
+            for machine, nodes in sorted(histories.machines(records).items())
+            for overlap in overlaps(histories.within(nodes, window))
+        ),
         silences=histories.silences(told, window),
         answered=histories.answering([each for each in told if window.start_us - _JUST_US <= each[0] < end]),
         period_us=period_us,
