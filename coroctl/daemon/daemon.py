@@ -217,6 +217,7 @@ class Daemon:
         await kit.stop(self.master.kit)
         if self._disk is not None:
             await self._disk.close()
+        await self.reporter.hooks.close()
         await self._journal.close()
         self._guard.close()
         self._systemd.close()

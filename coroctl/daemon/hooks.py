@@ -34,6 +34,8 @@ TIMEOUT_S = 30
 WAITING_MAX = 100
 """Events that wait for their turn; with more of them the oldest are dropped, and that is said."""
 
+CLOSE_S = 5.0
+
 _BEYOND_S = 10.0
 """What systemd is given to start, and to end, what a program runs in."""
 _PREFIX = "COROLISTENER_"
@@ -66,10 +68,10 @@ class _Told(NamedTuple):
 class Hooks:
     """One queue and one task. `fire` returns at once."""
 
-    def __init__(self, note: Note, always: Mapping[str, str], folder: Path = FOLDER) -> None:
-        """``always``: what every program is told, such as NODE; names without the prefix."""
+    def __init__(self, note: Note, node: str, folder: Path = FOLDER) -> None:
+        """``node``: this one's name."""
         self._note = note
-        self._always = dict(always)
+        self._node = node
         self._folder = folder
         self._waiting: asyncio.Queue[_Told] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -78,13 +80,16 @@ class Hooks:
         """Something has happened. Names of details are told in capitals."""
         if self._waiting.qsize() >= WAITING_MAX:
             dropped = self._waiting.get_nowait()
+            self._waiting.task_done()
             self._note(Level.WARNING, "hook-dropped", hook=dropped.hook.value, text=f"{WAITING_MAX} events wait")
         self._waiting.put_nowait(_Told(hook, {name.upper(): str(value) for name, value in details.items()}))
         if self._task is None:
             self._task = asyncio.create_task(self._work())
 
-    def role_is(self, role: Role, former: Role, **details: object) -> None:
-        """Another role than before."""
+    def role_is(self, role: Role, former: Role | None, **details: object) -> None:
+        """Another role than before; a daemon that has just started is what it is, which is no event."""
+        if former is None:
+            return
         if former is Role.MASTER:
             self.fire(Hook.DEMOTE, **details)
         if former is Role.SUSPENDED:
@@ -95,8 +100,10 @@ class Hooks:
             self.fire(Hook.PROMOTE, **details)
 
     async def close(self) -> None:
-        """A program that runs goes on to its end; those that wait are not begun."""
+        """What happened last is told, within `CLOSE_S`; a program that runs longer goes on without us."""
         if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._waiting.join(), CLOSE_S)
             self._task.cancel()
             await asyncio.wait({self._task})
 
@@ -105,14 +112,15 @@ class Hooks:
             told = await self._waiting.get()
             for program in await asyncio.to_thread(programs, self._folder):
                 await self._run(program, told)
+            self._waiting.task_done()
 
     async def _run(self, program: Path, told: _Told) -> None:
         what = {"hook": told.hook.value, "program": program.name}
-        if problem := await asyncio.to_thread(check_agent, program):
+        if problem := await asyncio.to_thread(_check, program):
             self._note(Level.WARNING, "hook-refused", **what, why=problem)
             return
         began = time.monotonic()
-        code, text = await _call(program, {**self._always, "EVENT": told.hook.value, **told.details})
+        code, text = await _call(program, {"NODE": self._node, "EVENT": told.hook.value, **told.details})
         ended: Value = "unknown" if code is None else code
         took = round((time.monotonic() - began) * 1000)
         self._note(Level.WARNING if code != 0 else Level.INFO, "hook", **what, code=ended, took_ms=took, text=text)
@@ -125,6 +133,14 @@ def programs(folder: Path) -> tuple[Path, ...]:
     except OSError:
         return ()
     return tuple(path for path in found if _NAME.fullmatch(path.name) and path.is_file() and os.access(path, os.X_OK))
+
+
+def _check(program: Path) -> str:
+    """Why it is not to be run as root; empty if it may be."""
+    status = program.parent.stat()
+    if status.st_uid != 0 or status.st_mode & 0o022:
+        return f"{program.parent} may be changed by others than root"
+    return check_agent(program)
 
 
 async def _call(program: Path, told: Mapping[str, str]) -> tuple[int | None, str]:

@@ -51,7 +51,7 @@ class Journal:
         retry_s: float = RETRY_S,
     ) -> None:
         self._path = database
-        self._node = bounded(node)
+        self.node = bounded(node)
         self._retry_s = retry_s
         self._loop = asyncio.get_running_loop()
         self._database = EventDatabase(database)
@@ -111,7 +111,7 @@ class Journal:
             self._next,
             time.time_ns() // 1000,
             now_us(),
-            self._node,
+            self.node,
             min(entry.term, MOST_TERM),
             entry.level,
             entry.name,

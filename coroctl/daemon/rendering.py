@@ -10,7 +10,7 @@ import time
 from enum import Enum
 from typing import NamedTuple, assert_never
 
-from coroctl.decision.actions import Event, Log, Step, Warn
+from coroctl.decision.actions import Alarm, Event, Log, Step, Warn
 from coroctl.decision.values import Identity, Reason, Staged, Tenure
 
 Value = str | int | float
@@ -60,8 +60,7 @@ class Row(NamedTuple):
 def describe(action: Log | Warn, term: int = 0) -> Entry:
     """The core's line or alarm in words. An alarm has no term of its own: it gets the one given."""
     if isinstance(action, Warn):
-        name = action.alarm.name.lower().replace("_", "-")
-        details: Details = {"what": name, "text": action.alarm.value}
+        details: Details = {"what": alarm_name(action.alarm), "text": action.alarm.value}
         if action.detail:
             details["detail"] = action.detail
         return Entry(Level.ALERT, "alarm", term, details)
@@ -69,6 +68,11 @@ def describe(action: Log | Warn, term: int = 0) -> Entry:
     if action.took_us:
         details["took_ms"] = round(action.took_us / 1000, 1)
     return Entry(_level(action), action.event.value, action.term, details)
+
+
+def alarm_name(alarm: Alarm) -> str:
+    """One word."""
+    return alarm.name.lower().replace("_", "-")
 
 
 def line(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Tells people what happens: the journal, the chronicle, whoever waits for an answer, and whoever watches.
+"""Tells people what happens: the journal, the chronicle, hooks, whoever waits for an answer, and whoever watches.
 
 It is told after the fact, changes nothing, and never makes the loop wait.
 """
@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.clock import now_us
-from coroctl.daemon.rendering import Entry, Level, describe
+from coroctl.daemon.hooks import Hook, Hooks
+from coroctl.daemon.rendering import Entry, Level, alarm_name, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from coroctl.decision.messages import Answer
     from coroctl.decision.settings import Settings
     from coroctl.decision.state import State
+    from coroctl.model import Role
 
 
 class Reporter:
@@ -40,6 +42,8 @@ class Reporter:
         self._stepped = stepped
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._term = 0
+        self._role: Role | None = None
+        self.hooks = Hooks(self.note, journal.node)
         self._file_trouble = ""
 
     def answer_to(self, request: str) -> asyncio.Future[Answer]:
@@ -59,6 +63,7 @@ class Reporter:
         """An alarm of the core."""
         self._chronicle.warned(action, time.time())
         self._journal.enter(describe(action, self._term))
+        self.hooks.fire(Hook.ALARM, alarm=alarm_name(action.alarm), text=action.alarm.value, detail=action.detail)
 
     def failed(self, step: Step, why: str) -> None:
         """Why a step has failed, which the core does not repeat."""
@@ -89,4 +94,7 @@ class Reporter:
         """After every step."""
         self._term = state.ballots.term
         self._chronicle.stepped(state, now_us(), time.time())
+        if state.world.role is not self._role:
+            former, self._role = self._role, state.world.role
+            self.hooks.role_is(self._role, former, term=self._term, nodeid=state.life.node)
         self._stepped(state)

@@ -66,6 +66,31 @@ def others(cluster: Cluster, master: str) -> list[str]:
     return [name for name in cluster.lab.names if name != master]
 
 
+HOOKS = "/etc/corolistener/hooks.d"
+TOLD = "/root/told"
+"""The daemon itself may not write there."""
+
+
+def test_hooks_are_told_outside_the_sandbox_and_hold_nothing_up(cluster: Cluster) -> None:
+    master = cluster.settle()
+    target, asked_at = others(cluster, master)
+    tell = f'echo "$COROLISTENER_EVENT $COROLISTENER_NODE" >> {TOLD}'
+    for name in cluster.lab.names:
+        for hook, script in (("10-tell", tell), ("20-hang", "exec sleep 20")):
+            cluster.shell(name, f"printf '#!/bin/sh\\n%s\\n' '{script}' > {HOOKS}/{hook}; chmod 755 {HOOKS}/{hook}")
+    cluster.checker.mark()
+    marks = cluster.marks()
+    try:
+        succeed(cluster, asked_at, "promote", target)
+        for name, event in ((master, "demote"), (target, "promote")):
+            cluster.wait_line(name, "hook", f"hook={event}", "program=10-tell", "code=0", since=marks)
+            assert f"{event} {name}" in cluster.shell(name, f"cat {TOLD}").splitlines()
+        assert cluster.checker.report().silence_ms <= HAND_OVER_MS
+    finally:
+        for name in cluster.lab.names:
+            cluster.shell(name, f"rm -f {HOOKS}/* {TOLD}")
+
+
 def test_a_priority_moves_the_master_and_everybody_knows_who_did_it(cluster: Cluster) -> None:
     master = cluster.settle()
     target, asked_at = others(cluster, master)
