@@ -21,7 +21,7 @@ class Qemu(NamedTuple):
 
 
 def running(proc: Path = _PROC) -> tuple[Qemu, ...]:
-    """Every one. A process that is just being started has no name yet, and is not among them."""
+    """Every one; it may take some ms, so not on the loop. One that is just being started is not among them yet."""
     return tuple(found for entry in os.listdir(proc) if entry.isdigit() and (found := _qemu(proc, entry)))  # noqa: PTH208
 
 

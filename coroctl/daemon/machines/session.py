@@ -166,7 +166,8 @@ class Session:
 
     def pause(self, name: str) -> None:
         domain = self._need(name)
-        self._reach(domain, frozenset({State.PAUSED, State.OFF}), domain.suspend)
+        silent = frozenset({State.PAUSED, State.OFF, State.CRASHED})
+        self._reach(domain, silent, domain.suspend)
 
     def resume(self, name: str) -> None:
         domain = self._need(name)
