@@ -125,6 +125,9 @@ class Libvirt:
     async def autostart_off(self, name: str) -> None:
         await self._do("switch autostart off for", name, BRIEF_S, Session.autostart_off)
 
+    async def settled(self, name: str) -> State:
+        return await self._call("look at", name, BRIEF_S, lambda session: session.settled(name))
+
     async def xml(self, name: str) -> str:
         return await self._call("read", name, BRIEF_S, lambda session: session.xml(name))
 

@@ -110,6 +110,9 @@ class Hypervisor(Protocol):
     async def autostart_off(self, name: str) -> None:
         """libvirtd shall not start it at boot."""
 
+    async def settled(self, name: str) -> State:
+        """What it does once nothing is under way that was asked for before, on whichever connection."""
+
     async def xml(self, name: str) -> str:
         """Its definition as it would be started next, passwords included."""
 

@@ -187,6 +187,15 @@ class Session:
         if domain.isPersistent() and domain.autostart():
             domain.setAutostart(0)
 
+    def settled(self, name: str) -> State:
+        """libvirtd takes changes of one machine one by one: this one, of nothing, waits for those before it."""
+        domain = self._find(name)
+        if domain is None:
+            return State.OFF
+        if domain.isPersistent():
+            domain.setAutostart(domain.autostart())
+        return self._state(domain)
+
     def migrate(self, name: str, uri: str) -> None:
         virt = self._virt
         flags = (

@@ -24,9 +24,14 @@ from coroctl.daemon.machines.hypervisor import (
     Picture,
     State,
 )
+from coroctl.daemon.machines.orders import Orders
+from coroctl.decision.estate import events
+from coroctl.decision.estate.actions import Command, Order
+from coroctl.decision.estate.values import Machine
 from coroctl.lab.guest import LINE
-from coroctl.lab.machines import SHARED, WRITES
+from coroctl.lab.machines import SHARED, WRITES, xml
 from coroctl.lab.run import until
+from coroctl.model import NodeId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -192,13 +197,51 @@ async def test_a_frozen_qemu_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_machine_is_undefined_with_all_that_was_saved() -> None:
     async with running() as node:
-        xml = await node.hypervisor.xml(NAME)
+        definition = await node.hypervisor.xml(NAME)
         subprocess.run(["virsh", "managedsave", NAME], check=True)
         await node.hypervisor.undefine(NAME)
         assert node.state() is None
         assert not list(Path("/var/lib/libvirt/qemu/save").iterdir())
-        await node.hypervisor.define(xml)
+        await node.hypervisor.define(definition)
         await node.hypervisor.start(NAME)
+
+
+async def ordered(node: Node, order: Order, timeout_s: float = 30) -> events.Event:
+    """How the estate's order about vm1 ends."""
+    ends: asyncio.Queue[events.Event] = asyncio.Queue()
+    orders = Orders(node.hypervisor, ends.put_nowait)
+    try:
+        orders.give(Command(7, order, Machine(NAME, "", xml(NAME), NodeId(1))))
+        return await asyncio.wait_for(ends.get(), timeout_s)
+    finally:
+        await orders.close()
+
+
+async def test_the_estates_orders_are_carried_out() -> None:
+    async with running() as node:
+        for order, state in (
+            (Order.PAUSE, State.PAUSED),
+            (Order.RESUME, State.RUNNING),
+            (Order.DESTROY, None),
+            (Order.START, State.RUNNING),
+        ):
+            assert await ordered(node, order) == events.Done(7)
+            assert node.state() is state
+        goes_on()
+
+
+async def test_a_start_that_may_still_succeed_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than it was given: until it has ended, nobody may start the machine elsewhere."""
+    async with running() as node:
+        await node.hypervisor.destroy(NAME)
+        monkeypatch.setattr(driver, "START_S", 0.01)
+        before = len(processes.running())
+        with pytest.raises(HypervisorUnknown, match=r"^start vm1: .* it may still happen$"):
+            await node.hypervisor.start(NAME)
+        assert await ordered(node, Order.DESTROY) == events.Done(7)
+        assert await ordered(node, Order.START) == events.Done(7)
+        assert node.state() is State.RUNNING
+        assert len(processes.running()) == before + 1
 
 
 async def test_it_moves_running_to_another_node() -> None:
@@ -206,13 +249,13 @@ async def test_it_moves_running_to_another_node() -> None:
         goes_on()
         at = counted()
         there = Path(SHARED) / "node2" / NAME
-        xml = await node.hypervisor.xml(NAME)
+        definition = await node.hypervisor.xml(NAME)
         await node.hypervisor.migrate(NAME, "qemu+tcp://node2/system")
         assert node.state() is None
         until(lambda: at < counted(there) < at + 200, 5, "the guest to go on there")
         for verb in ("destroy", "undefine"):
             subprocess.run(["virsh", "-c", "qemu+tcp://node2/system", verb, NAME], check=True)
-        await node.hypervisor.define(xml)
+        await node.hypervisor.define(definition)
         await node.hypervisor.start(NAME)
 
 

@@ -1,0 +1,110 @@
+"""The estate's orders, carried out by the hypervisor: its commands in, and what came of them and what there is out.
+
+It never says *failed* of a start that may still succeed: whoever gave the order would give the machine to another node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, assert_never
+
+from coroctl.daemon.machines.hypervisor import Gone, HypervisorError, HypervisorUnknown, Picture, State
+from coroctl.decision.estate import events
+from coroctl.decision.estate.actions import Order
+from coroctl.decision.estate.values import Domain, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coroctl.daemon.machines.hypervisor import Hypervisor, Told
+    from coroctl.decision.estate.actions import Command
+    from coroctl.decision.estate.values import Machine
+
+STOP_GRACE_S = 60.0
+AGAIN_S = 1.0
+"""Between two attempts to learn what became of a start."""
+
+SEEN = {
+    State.RUNNING: Seen.RUNNING,
+    State.PAUSED: Seen.PAUSED,
+    State.CRASHED: Seen.PAUSED,
+    State.OFF: Seen.OFF,
+    State.UNKNOWN: Seen.UNKNOWN,
+}
+"""What is left of a crashed guest is a process that executes nothing."""
+
+
+def told(what: Told) -> events.Hypervisor | events.HypervisorGone:
+    """What the driver tells, in the estate's words."""
+    match what:
+        case Picture():
+            domains = tuple(Domain(one.name, one.uuid, SEEN[one.state]) for one in what.domains)
+            return events.Hypervisor(domains, what.free_mib)
+        case Gone():
+            return events.HypervisorGone()
+        case _:
+            assert_never(what)
+
+
+class Orders:
+    """Each command ends in one event; one after the other for each machine."""
+
+    def __init__(self, hypervisor: Hypervisor, tell: Callable[[events.Event], None]) -> None:
+        self._hypervisor = hypervisor
+        self._tell = tell
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def give(self, command: Command) -> None:
+        """Begin it. Ends in Done or Failed."""
+        task = asyncio.create_task(self._carry_out(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """What is under way ends by itself, and nobody is told."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _carry_out(self, command: Command) -> None:
+        try:
+            await self._do(command.order, command.machine)
+        except (HypervisorError, HypervisorUnknown) as error:
+            self._tell(events.Failed(command.number, str(error)))
+        else:
+            self._tell(events.Done(command.number))
+
+    async def _do(self, order: Order, machine: Machine) -> None:
+        hypervisor, name = self._hypervisor, machine.name
+        match order:
+            case Order.START:
+                await self._start(machine)
+            case Order.STOP:
+                await hypervisor.stop(name, STOP_GRACE_S)
+            case Order.PAUSE:
+                await hypervisor.pause(name)
+            case Order.RESUME:
+                await hypervisor.resume(name)
+            case Order.DESTROY:
+                await hypervisor.destroy(name)
+                await hypervisor.undefine(name)
+            case _:
+                assert_never(order)
+
+    async def _start(self, machine: Machine) -> None:
+        await self._hypervisor.define(machine.xml)
+        await self._hypervisor.autostart_off(machine.name)
+        try:
+            await self._hypervisor.start(machine.name)
+        except HypervisorUnknown as error:
+            if await self._settled(machine.name) not in {State.RUNNING, State.PAUSED}:
+                raise HypervisorError(f"{error}; it did not") from None
+
+    async def _settled(self, name: str) -> State:
+        """What it does when nothing is under way any more. As long as that cannot be known, it is not said."""
+        while True:
+            try:
+                return await self._hypervisor.settled(name)
+            except (HypervisorError, HypervisorUnknown):
+                await asyncio.sleep(AGAIN_S)
