@@ -21,6 +21,7 @@ from coroctl.daemon.machines import driver, processes, session
 from coroctl.daemon.machines.driver import Libvirt
 from coroctl.daemon.machines.hypervisor import Domain, Gone, HypervisorAway, HypervisorError, Picture, State
 from coroctl.daemon.machines.memory import free_mib
+from coroctl.daemon.machines.orders import troubles
 from coroctl.lab.run import until
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ async def test_autostart_is_switched_off() -> None:
         other.lookupByName("vm1").setAutostart(1)
         await hypervisor.start("vm1")
         assert autostart(heard) is True
+        last = heard.all[-1]
+        assert isinstance(last, Picture)
+        assert troubles(last, {"test"}) == ()
+        [line] = troubles(last, {"vm1", "test"})
+        assert line.endswith("virsh autostart --disable vm1")
         await hypervisor.autostart_off("vm1")
         assert autostart(heard) is False
         other.close()

@@ -14,7 +14,7 @@ from coroctl.decision.estate.actions import Order
 from coroctl.decision.estate.values import Domain, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from coroctl.daemon.machines.hypervisor import Hypervisor, Told
     from coroctl.decision.estate.actions import Command
@@ -44,6 +44,15 @@ def told(what: Told) -> events.Hypervisor | events.HypervisorGone:
             return events.HypervisorGone()
         case _:
             assert_never(what)
+
+
+def troubles(picture: Picture, managed: Collection[str]) -> tuple[str, ...]:
+    """What an operator should change about managed machines, one line each."""
+    return tuple(
+        f"{one.name} is managed, and libvirtd starts it when this node boots: virsh autostart --disable {one.name}"
+        for one in picture.domains
+        if one.autostart and one.name in managed
+    )
 
 
 class Orders:
