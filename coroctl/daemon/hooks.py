@@ -116,11 +116,14 @@ class Hooks:
 
     async def _run(self, program: Path, told: _Told) -> None:
         what = {"hook": told.hook.value, "program": program.name}
-        if problem := await asyncio.to_thread(_check, program):
-            self._note(Level.WARNING, "hook-refused", **what, why=problem)
-            return
         began = time.monotonic()
-        code, text = await _call(program, {"NODE": self._node, "EVENT": told.hook.value, **told.details})
+        try:
+            if problem := await asyncio.to_thread(_check, program):
+                self._note(Level.WARNING, "hook-refused", **what, why=problem)
+                return
+            code, text = await _call(program, {"NODE": self._node, "EVENT": told.hook.value, **told.details})
+        except OSError as error:
+            code, text = None, str(error)
         ended: Value = "unknown" if code is None else code
         took = round((time.monotonic() - began) * 1000)
         self._note(Level.WARNING if code != 0 else Level.INFO, "hook", **what, code=ended, took_ms=took, text=text)

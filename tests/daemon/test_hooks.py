@@ -111,6 +111,21 @@ async def test_what_others_may_change_is_not_run(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+async def test_a_machine_without_room_for_a_process_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "hooks.d"
+    put(folder, "10-a", "true")
+    noted = Noted()
+    told = Hooks(noted, "n7", folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(hooks.sys, "executable", str(tmp_path / "nowhere"))
+        told.fire(Hook.PROMOTE)
+        await noted.wait(1)
+    told.fire(Hook.DEMOTE)
+    await noted.wait(2)
+    await told.close()
+    assert [line[2]["code"] for line in noted.lines] == ["unknown", 0]
+
+
 def test_leftovers_and_what_cannot_be_run_are_passed_over(tmp_path: Path) -> None:
     for name, mode in (("10-a", 0o755), ("20-b.dpkg-old", 0o755), ("30-c~", 0o755), ("README", 0o644)):
         put(tmp_path, name, "true", mode)
