@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,7 +118,7 @@ async def test_a_machine_without_room_for_a_process_goes_on(tmp_path: Path, monk
     noted = Noted()
     told = Hooks(noted, "n7", folder)
     with monkeypatch.context() as patch:
-        patch.setattr(hooks.sys, "executable", str(tmp_path / "nowhere"))
+        patch.setattr(sys, "executable", str(tmp_path / "nowhere"))
         told.fire(Hook.PROMOTE)
         await noted.wait(1)
     told.fire(Hook.DEMOTE)
