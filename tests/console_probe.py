@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -103,28 +104,29 @@ def live() -> None:
     with Quorum.initialize() as quorum:
         quorum.trackstart(Track.CHANGES)
         print(json.dumps(quiet), flush=True)
+        known: dict[int, float] = {}
         for _ in range(3):
-            print(json.dumps({"delay_ms": _one_leaves(console, quorum) * 1000}), flush=True)
+            print(json.dumps({"delay_ms": _one_leaves(console, quorum, known) * 1000}), flush=True)
     console.close()
 
 
-def _one_leaves(console: OnAPty, quorum: Quorum) -> float:
-    """Seconds between the callback here and "has left" on the console's screen."""
-    told = shown = None
+def _one_leaves(console: OnAPty, quorum: Quorum, shown: dict[int, float]) -> float:
+    """Seconds between the callback here and "nodeN has left" on the screen; `shown`: when each was first written."""
+    told: dict[int, float] = {}
     seen, end = b"", time.monotonic() + DEADLINE_S
-    while told is None or shown is None:
+    while not told or not told.keys() <= shown.keys():
         assert time.monotonic() < end, (told, shown)
         ready, _, _ = select.select([quorum.fd_get(), console.master], [], [], end - time.monotonic())
         if console.master in ready:
             seen += console.read(0)
-            if shown is None and b"has left" in seen:
-                shown = time.monotonic()
+            for node in re.findall(rb"node(\d+) has left", seen):
+                shown.setdefault(int(node), time.monotonic())
         if quorum.fd_get() in ready:
-            events = quorum.dispatch()
-            if told is None and any(isinstance(event, NodelistNotification) and event.left for event in events):
-                told = time.monotonic()
+            for event in quorum.dispatch():
+                if isinstance(event, NodelistNotification):
+                    told |= {int(node): time.monotonic() for node in event.left if node not in told}
     console.drain(2)
-    return shown - told
+    return max(shown[node] - told[node] for node in told)
 
 
 if __name__ == "__main__":
