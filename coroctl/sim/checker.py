@@ -12,6 +12,7 @@ from coroctl.decision.messages import Answer, Verdict
 from coroctl.decision.values import Office
 from coroctl.model import NodeId, Role
 from coroctl.sim.clock import SECOND
+from coroctl.sim.machine_checker import MachineChecker
 
 if TYPE_CHECKING:
     from coroctl.decision.state import State
@@ -55,6 +56,7 @@ class Checker:
         """Requests that concern the file of one node only."""
         self.loaded: set[str] = set()
         """Requests whose edit is in a file that some node has loaded; of adoptions, that were carried out."""
+        self.machines = MachineChecker(self)
         self.told: set[str] = set()
         """Overlaps that are conceded."""
 
@@ -164,6 +166,8 @@ class Checker:
 
     def answered(self, answer: Answer) -> None:
         """An operator got an answer."""
+        if self.machines.answered(answer):
+            return
         self.answers.setdefault(answer.id, set()).add(answer.verdict)
         if answer.verdict is Verdict.REFUSED and answer.id in self.loaded:
             self.violated("P3", f"{answer.id} is refused and was loaded")
@@ -192,6 +196,7 @@ class Checker:
         if self.leases[-1][1].term > terms_allowed:
             self.violated("liveness", f"term {self.leases[-1][1].term} after so few faults")
         self.nothing_lost(holder)
+        self.machines.finally_good()
 
     def parted_by_a_clone(self) -> bool:
         """A clone that was master and is gone may leave so many files that none is a majority's: which one counts, a

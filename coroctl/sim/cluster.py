@@ -16,6 +16,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.estate.rules import RULES as ESTATE_RULES
+from coroctl.decision.estate.rules import Rules as EstateRules
 from coroctl.decision.events import Asked, ConfigurationLoaded, FileEdited, FileFailed, FileFetched
 from coroctl.decision.messages import Answer, Verb
 from coroctl.decision.rules import RULES, Rules
@@ -81,6 +83,9 @@ class Cluster:
         *,
         keep_events: bool = True,
         nftables: bool = True,
+        replicas: int = 0,
+        hypervisors: bool = False,
+        estate_rules: EstateRules = ESTATE_RULES,
     ) -> None:
         self.random = Random(seed)  # noqa: S311  (a schedule, not a secret)
         self.sweeps = Random(seed)  # noqa: S311
@@ -89,6 +94,9 @@ class Cluster:
         self.timeline = Timeline()
         self.network = Network(self.timeline, self.random)
         self.rules = rules
+        self.estate_rules = estate_rules
+        self.hypervisors = hypervisors
+        """Nodes have machines. (Nodes 1, 2 ... come last in having a replica, first in becoming master.)"""
         self.steps = 0
         self.torn = 0.5
         """How often a write in flight survives a crash."""
@@ -98,7 +106,11 @@ class Cluster:
         self.keep_events = keep_events
         self.listeners: list[Callable[[Line], None]] = []
         members = tuple(
-            Member(NodeId(number), prios[number - 1] if prios else 10 * (nodes - number + 1))
+            Member(
+                NodeId(number),
+                prios[number - 1] if prios else 10 * (nodes - number + 1),
+                replica=number > nodes - replicas,
+            )
             for number in range(1, nodes + 1)
         )
         first = Identity(1, "f0")
@@ -152,6 +164,7 @@ class Cluster:
             machine.disk.fsync_us = 2 * MS
             machine.services.broken.clear()
             machine.services.slow.clear()
+            machine.estate.guests.broken.clear()
             machine.thaw(machine.life)
             machine.thaw_all(machine.boots)
             machine.power_on()
@@ -237,19 +250,26 @@ class Cluster:
 
     # Operators
 
-    def ask(self, at: NodeId, verb: Verb, node: NodeId, value: int = 0, request: str = "") -> str:
+    def is_replica(self, node: NodeId) -> bool:
+        """Whether it has `replication: on`."""
+        member = self.template.member(node)
+        return member is not None and member.replica
+
+    def ask(self, at: NodeId, verb: Verb, node: NodeId, value: int = 0, request: str = "", *, name: str = "") -> str:
         """An operator asks a node, having just looked at it; the answer comes to `answer`."""
         self.asked += 1
-        name = request or f"r{self.asked}"
+        ident = request or f"r{self.asked}"
         machine = self.machines[at]
         if machine.state is None:
-            return name
-        wanted = wish(machine, verb, node, value, name)
+            return ident
+        wanted = wish(machine, verb, node, value, ident)
+        if name:
+            wanted = wanted._replace(edit=wanted.edit._replace(text=name))
         if verb is Verb.ADOPT:
-            self.checker.adoptions.add(name)
-        self.note(at, f"asked: {in_words(wanted)} ({name})")
+            self.checker.adoptions.add(ident)
+        self.note(at, f"asked: {in_words(wanted)} ({ident})")
         machine.deliver(Asked(wanted))
-        return name
+        return ident
 
     def answer(self, machine: Machine, answer: Answer) -> None:
         """An operator reads it."""

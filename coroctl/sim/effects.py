@@ -14,17 +14,20 @@ from coroctl.decision.actions import (
     FetchFile,
     LoadFile,
     Log,
+    Pass,
     Relay,
     Reply,
     Send,
     SetTicket,
     StageFile,
+    Step,
     Store,
     Wake,
     Warn,
     WriteRun,
 )
 from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, Heard, Relayed, Tick, Ticketed
+from coroctl.sim import estate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from coroctl.sim.machine import Machine
 
 NETLINK_US = 200
+ABOUT_MACHINES = frozenset({Step.BRING_INVENTORY, Step.QUEUE_RECOVERY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
 
 
 def send(machine: Machine, action: Send) -> None:
@@ -80,7 +84,11 @@ def commit(machine: Machine, action: CommitDeadMan) -> None:
 
 def do(machine: Machine, action: Do) -> None:
     """A step of a sequence."""
-    if not machine.expired(action.before):
+    if machine.expired(action.before):
+        return
+    if action.step in ABOUT_MACHINES and machine.estate.concerned():
+        estate.ask_step(machine, action)
+    else:
         machine.services.begin(action)
 
 
@@ -144,8 +152,10 @@ PERFORM: dict[type, Callable[[Machine, Any], None]] = {
     StageFile: stage,
     LoadFile: load,
     Relay: relay,
+    Pass: estate.pass_on,
     Reply: reply,
     Log: log,
     Warn: warn,
     Wake: set_wake,
+    **estate.PERFORM,
 }

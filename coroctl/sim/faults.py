@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.decision.actions import CommitDeadMan, Do, LoadFile, Send, SetTicket, StageFile, Step, Store
+from coroctl.decision.estate.actions import Command, StoreOperations
 from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Stop, Uplink
-from coroctl.decision.messages import Verb
+from coroctl.decision.messages import ABOUT_MACHINES, Verb
 from coroctl.decision.settings import Member
 from coroctl.model import NodeId
+from coroctl.sim import machine_faults
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.corosync import Mode
 from coroctl.sim.kinds import Fault, Kind, Trap
@@ -28,6 +30,8 @@ POINTS: dict[str, type] = {
     "send": Send,
     "stage": StageFile,
     "load": LoadFile,
+    "operation": StoreOperations,
+    "command": Command,
     "any": object,
 }
 """Where a process can be stopped between two actions: before the n-th one of that type."""
@@ -333,6 +337,10 @@ def flush(cluster: Cluster, fault: Fault) -> None:
 def ask(cluster: Cluster, fault: Fault) -> None:
     """An operator at a node: verb, node, value, id. The value of RESTORE is a version; of ADOPT the node may be 0."""
     verb, node, *rest = fault.extra
+    if Verb[str(verb)] in ABOUT_MACHINES:
+        name, request = str(rest[0]) if rest else "", str(rest[1]) if len(rest) > 1 else ""
+        cluster.ask(NodeId(fault.node), Verb[str(verb)], NodeId(int(node)), request=request, name=name)
+        return
     value = int(rest[0]) if rest else 0
     request = str(rest[1]) if len(rest) > 1 else ""
     cluster.ask(NodeId(fault.node), Verb[str(verb)], NodeId(int(node)), value, request)
@@ -381,4 +389,5 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.STOP: stop,
     Kind.ASK: ask,
     Kind.BY_HAND: by_hand,
+    **machine_faults.BEGIN,
 }

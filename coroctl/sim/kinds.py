@@ -52,6 +52,11 @@ class Kind(Enum):
     STOP = "stop"
     ASK = "ask"
     BY_HAND = "by-hand"
+    GUEST = "guest"
+    GUEST_GONE = "guest-gone"
+    ORDER_FAILS = "order-fails"
+    REPLICA_LOST = "replica-lost"
+    REPLICA_OLD = "replica-old"
 
 
 class Fault(NamedTuple):

@@ -18,12 +18,14 @@ from coroctl.decision.state import Turn
 from coroctl.model import NodeId, Role
 from coroctl.sim.clock import SECOND, Clock
 from coroctl.sim.effects import PERFORM
+from coroctl.sim.estate import EstateHost, ForEstate
 from coroctl.sim.kernel import Kernel
 from coroctl.sim.kinds import Trap
 from coroctl.sim.services import Disk, Services
 
 if TYPE_CHECKING:
     from coroctl.decision.actions import Action
+    from coroctl.decision.estate.actions import Action as EstateAction
     from coroctl.decision.events import Event
     from coroctl.decision.state import State
     from coroctl.decision.values import Identity, Office, Run
@@ -49,6 +51,7 @@ class Machine:
         self.kernel = self.new_kernel()
         self.disk = Disk(self)
         self.services = Services(self)
+        self.estate = EstateHost(self)
         self.run: Run | None = None
         self.loaded = loaded
         self.history = [loaded]
@@ -60,8 +63,8 @@ class Machine:
         self.frozen = False
         self.all_frozen = False
         self.thawed_at = self.all_thawed_at = -10 * SECOND
-        self.inbox: deque[Event] = deque()
-        self.pending: deque[Action] = deque()
+        self.inbox: deque[Event | ForEstate] = deque()
+        self.pending: deque[Action | EstateAction] = deque()
         self.trap: Trap | None = None
         self.trap_in = 0
         self.trap_us = 0
@@ -122,6 +125,7 @@ class Machine:
             ),
         )
         self.pending.extend(actions)
+        self.estate.start()
         self.work()
 
     def kill(self) -> None:
@@ -136,6 +140,7 @@ class Machine:
         self.pending.clear()
         self.trap = None
         self.disk.interrupted()
+        self.estate.end()
 
     def put_in_force(self, identity: Identity) -> None:
         """Another file is in place."""
@@ -199,6 +204,7 @@ class Machine:
         self.powered = self.all_frozen = False
         self.kernel = self.new_kernel()
         self.services.power_off()
+        self.estate.guests.power_off()
         self.run = None
         self.cluster.speech(self)
         self.cluster.corosync.changed()
@@ -219,7 +225,7 @@ class Machine:
 
     # Work
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, event: Event | ForEstate) -> None:
         """Something happens that the daemon will see, once it runs."""
         if self.state is None:
             return
@@ -231,11 +237,11 @@ class Machine:
         if self.inbox:
             self.work()
 
-    def later(self, delay: int, event: Event) -> None:
+    def later(self, delay: int, event: Event | ForEstate) -> None:
         """An effect's end, told to the process that asked."""
         self.cluster.timeline.after(delay, self.tell, self.life, event)
 
-    def tell(self, life: int, event: Event) -> None:
+    def tell(self, life: int, event: Event | ForEstate) -> None:
         """Unless it has died meanwhile."""
         if life == self.life:
             self.deliver(event)
@@ -246,8 +252,16 @@ class Machine:
         while self.inbox and not self.pending and not self.frozen and not self.all_frozen and self.state is not None:
             self.take(self.inbox.popleft())
 
-    def take(self, event: Event) -> None:
-        """One step of the core."""
+    def take(self, event: Event | ForEstate) -> None:
+        """One step of a core, and what it asks for."""
+        if isinstance(event, ForEstate):
+            self.estate.feed(event.event)
+        else:
+            self.step(event)
+        self.carry_out()
+
+    def step(self, event: Event) -> None:
+        """One step of the lease's core, and of the estate after it; their actions wait to be carried out."""
         before = self.state
         assert before is not None
         cluster = self.cluster
@@ -256,7 +270,7 @@ class Machine:
         cluster.steps += 1
         cluster.checker.stepped(self, before, self.state)
         self.pending.extend(actions)
-        self.carry_out()
+        self.estate.after(before, self.state)
 
     def carry_out(self) -> None:
         """The actions, in their order; the process may stop between any two."""
@@ -269,7 +283,7 @@ class Machine:
         if not pending and self.state is not None and self.state.world.role is Role.SUSPENDED:
             self.cluster.checker.rests(self)
 
-    def trapped(self, action: Action) -> bool:
+    def trapped(self, action: Action | EstateAction) -> bool:
         """Whether the process stops here."""
         if self.trap_on is not None and not isinstance(action, self.trap_on):
             return False
@@ -293,6 +307,6 @@ class Machine:
         return bool(before) and self.clock.read(self.cluster.timeline.now) >= before
 
 
-def brief(action: Action) -> str:
+def brief(action: Action | EstateAction) -> str:
     """An action as people name it."""
     return action.step.value if isinstance(action, Do) else type(action).__name__

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.estate.rules import RULES as ESTATE_RULES
+from coroctl.decision.estate.rules import Rules as EstateRules
 from coroctl.decision.rules import RULES, Rules
 from coroctl.errors import ConfigError
 from coroctl.sim.clock import SECOND
@@ -81,7 +83,7 @@ GLOBAL = frozenset({Kind.SPLIT, Kind.LOSS, Kind.LATE, Kind.DUPLICATE, Kind.COROS
 """These concern no node in particular: their numbers are words."""
 
 
-def build(script: Script, rules: Rules = RULES) -> Cluster:
+def build(script: Script, rules: Rules = RULES, estate_rules: EstateRules = ESTATE_RULES) -> Cluster:
     """The cluster of a scenario, its faults on the timeline."""
     nodes, lease = script.number("nodes", 3), script.number("lease", 2000)
     schedule = Schedule(script.number("seed", 1), nodes, lease, script.number("heartbeat", min(200, lease // 5)), ())
@@ -95,7 +97,17 @@ def build(script: Script, rules: Rules = RULES) -> Cluster:
         service=script.options.get("service") != "none",
     )
     prios = tuple(int(word) for word in script.options["prios"].split(",")) if "prios" in script.options else ()
-    cluster = Cluster(schedule.seed, nodes, template, rules, prios, nftables=nftables)
+    cluster = Cluster(
+        schedule.seed,
+        nodes,
+        template,
+        rules,
+        prios,
+        nftables=nftables,
+        replicas=script.number("replicas", 0),
+        hypervisors="replicas" in script.options,
+        estate_rules=estate_rules,
+    )
     cluster.torn = float(script.options.get("torn", "0.5"))
     cluster.daemon_first = float(script.options.get("daemon_first", "0.5"))
     cluster.corosync.detect_us = script.number("detect", 3500) * 1000
@@ -105,15 +117,36 @@ def build(script: Script, rules: Rules = RULES) -> Cluster:
     return cluster
 
 
-def play(script: Script, rules: Rules = RULES) -> tuple[list[Violation], list[str]]:
+def play(
+    script: Script, rules: Rules = RULES, estate_rules: EstateRules = ESTATE_RULES
+) -> tuple[list[Violation], list[str]]:
     """Run it; the checker's list, and the log."""
-    cluster = build(script, rules)
+    cluster = build(script, rules, estate_rules)
     cluster.run(script.end)
     log = [rendered(line) for line in cluster.events]
     log += ["", *(f"in the end: {part}" for part in cluster.summary().split("; "))]
+    log += [f"in the end: {part}" for part in machines_of(cluster)]
     violations = cluster.checker.violations
-    log += [f"BROKEN {violation}" for violation in violations] or ["promises kept: P1 P1b P3 P4 P8"]
+    kept = "P1 P1b P2 P3 P4 P8" if cluster.hypervisors else "P1 P1b P3 P4 P8"
+    log += [f"BROKEN {violation}" for violation in violations] or [f"promises kept: {kept}"]
     return violations, log
+
+
+def machines_of(cluster: Cluster) -> list[str]:
+    """Where every machine is, and the replicas."""
+    if not cluster.hypervisors:
+        return []
+    guests = [
+        f"machine {name} {one.domain.seen.value} on {node}"
+        for node, machine in cluster.machines.items()
+        for name, one in sorted(machine.estate.guests.all.items())
+    ]
+    kept = [
+        f"replica of {node} at {machine.estate.kept.inventory.position}"
+        for node, machine in cluster.machines.items()
+        if cluster.is_replica(node)
+    ]
+    return sorted(guests) + kept
 
 
 def rendered(line: Line) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.estate.rules import RULES as ESTATE_RULES
+from coroctl.decision.estate.rules import Rules as EstateRules
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import Settings
 from coroctl.decision.values import Identity
@@ -45,10 +47,13 @@ class Schedule(NamedTuple):
     failback: bool = False
     check_liveness: bool = True
     nftables: bool = True
+    replicas: int = 0
+    """How many nodes have `replication: on`; with any, nodes have machines."""
 
     def __str__(self) -> str:
         head = f"nodes={self.nodes} lease={self.lease_ms} heartbeat={self.heartbeat_ms} seed={self.seed}"
         words = [head, *(["failback"] if self.failback else []), *([] if self.nftables else ["nftables=none"])]
+        words += [f"replicas={self.replicas}"] if self.replicas else []
         return "\n".join([" ".join(words), *map(str, self.faults)])
 
 
@@ -60,17 +65,48 @@ class Result(NamedTuple):
     leases: int
 
 
-def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) -> tuple[Result, Cluster]:
+def run(
+    schedule: Schedule,
+    rules: Rules = RULES,
+    *,
+    keep_events: bool = False,
+    estate_rules: EstateRules = ESTATE_RULES,
+) -> tuple[Result, Cluster]:
     """From power-on to the end."""
+    cluster = cluster_of(schedule, rules, keep_events=keep_events, estate_rules=estate_rules)
+    cluster.timeline.at(ALL_OVER, cluster.repair)
+    cluster.run(END)
+    return judged(schedule, cluster)
+
+
+def cluster_of(
+    schedule: Schedule,
+    rules: Rules = RULES,
+    *,
+    keep_events: bool = False,
+    estate_rules: EstateRules = ESTATE_RULES,
+) -> Cluster:
+    """Powered on, its faults on the timeline."""
     settings = settings_of(schedule)
     cluster = Cluster(
-        schedule.seed, schedule.nodes, settings, rules, keep_events=keep_events, nftables=schedule.nftables
+        schedule.seed,
+        schedule.nodes,
+        settings,
+        rules,
+        keep_events=keep_events,
+        nftables=schedule.nftables,
+        replicas=schedule.replicas,
+        hypervisors=schedule.replicas > 0,
+        estate_rules=estate_rules,
     )
     cluster.start()
     for fault in schedule.faults:
         inject(cluster, fault)
-    cluster.timeline.at(ALL_OVER, cluster.repair)
-    cluster.run(END)
+    return cluster
+
+
+def judged(schedule: Schedule, cluster: Cluster) -> tuple[Result, Cluster]:
+    """Long after the last fault."""
     if cluster.checker.leases and cluster.checker.leases[-1][0] > END - 3 * SECOND:
         # A hand-over that was put off (L13) is just under way: look when it is through.
         cluster.run(5 * SECOND)
@@ -79,8 +115,7 @@ def run(schedule: Schedule, rules: Rules = RULES, *, keep_events: bool = False) 
         # With failback the role may go home late: the next hand-over to the same node waits for 10 L (L13).
         since = 2 * END if schedule.failback else SETTLED
         cluster.checker.finally_good(since, allowed, 10 * schedule.lease_ms * MS)
-    result = Result(tuple(cluster.checker.violations), cluster.steps, len(cluster.checker.leases))
-    return result, cluster
+    return Result(tuple(cluster.checker.violations), cluster.steps, len(cluster.checker.leases)), cluster
 
 
 def settings_of(schedule: Schedule) -> Settings:

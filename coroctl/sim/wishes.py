@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.decision import adoption, peers
-from coroctl.decision.messages import Edit, Request, Verb
+from coroctl.decision.messages import ABOUT_MACHINES, Edit, Request, Verb
 from coroctl.decision.state import Turn
 from coroctl.decision.values import NOBODY
 
@@ -53,5 +53,7 @@ def in_words(request: Request) -> str:
             return f"restore {edit.former}"
         case Verb.ADOPT:
             return f"adopt {request.identity}"
+        case verb if verb in ABOUT_MACHINES:
+            return " ".join(word for word in (verb.value, edit.text, str(edit.node)) if word)
         case _:
             return f"{edit.verb.value} {edit.node}{f' {edit.value}' if edit.value else ''}"

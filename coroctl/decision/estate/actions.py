@@ -168,7 +168,7 @@ class Alarm(Enum):
 
     STORE = "the inventory cannot be stored"
     BEHIND = "a replica of the inventory does not follow"
-    NO_REPLICA = "no replica of the inventory is heard"
+    UNOPENED = "the inventory cannot be opened"
     COMMAND = "the hypervisor did not do as it was told"
     NOT_PLACED = "no node could start a machine"
     NOT_RECOVERED = "a lost node's machines are not recovered"

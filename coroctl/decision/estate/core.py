@@ -45,8 +45,10 @@ class Start(NamedTuple):
     node: NodeId
     inventory: Inventory = EMPTY
     notes: Notes = Notes()
+    lost: bool = False
+    """There is no replica, and there may have been one: it counts as none, and is fetched again."""
     problem: str = ""
-    """The replica is damaged: it counts as none, and is fetched again."""
+    """Why, if an operator should know: it is damaged."""
     rules: Rules = RULES
 
 
@@ -54,7 +56,7 @@ def boot(start: Start) -> Estate:
     """The beginning of a life. Nothing is done before the first step."""
     return Estate(
         Life(start.node, start.rules),
-        Replica(start.inventory, start.inventory.position),
+        Replica(start.inventory, start.inventory.position, lost=start.lost),
         own=Own(notes=start.notes, noted=start.notes),
         problem=start.problem,
     )

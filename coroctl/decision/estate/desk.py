@@ -196,8 +196,7 @@ def drop_unopened(turn: Turn) -> None:
             turn.wake_at(since + PATIENCE_US)
             kept.append((wish, since))
         else:
-            why = replica.why_not_anew(turn) if turn.inventory.position == NOTHING else "the inventory is not ready"
-            refuse(turn, wish, why or "the inventory is not ready")
+            refuse(turn, wish, replica.why_not(turn) or "the newest replica has not been copied yet")
     if len(kept) < len(turn.desk.unopened):
         turn.desk = turn.desk._replace(unopened=tuple(kept))
 
@@ -326,7 +325,7 @@ def unready(turn: Turn) -> str:
         return "the inventory is not stored yet" if missing else ""
     if turn.inventory.position == NOTHING and replica.best(turn) == NOBODY and not turn.desk.unopened:
         return ""
-    return "the newest replica has not been copied yet"
+    return replica.why_not(turn) or "the newest replica has not been copied yet"
 
 
 # What the heartbeats say
@@ -334,14 +333,14 @@ def unready(turn: Turn) -> str:
 
 def own_stock(turn: Turn) -> Stock:
     """Composed anew at the end of each step."""
-    keeps, leads = replica.keeps(turn), replica.leads(turn)
+    leads = replica.leads(turn)
     said = fences.words(turn)
     dog_us = turn.fences.dog.timeout_us
     nothing = turn.own.domains is None and turn.inventory.position == NOTHING
-    if not keeps and not leads and nothing and not said and not dog_us:
+    if not replica.keeps(turn) and not leads and nothing and not said and not dog_us:
         return EMPTY
     return Stock(
-        turn.replica.stored if keeps else NOTHING,
+        replica.told_position(turn),
         turn.inventory.position if leads else NOTHING,
         turn.replica.settled if leads else NOTHING,
         machines.obeys(turn),

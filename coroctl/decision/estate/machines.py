@@ -56,6 +56,7 @@ def act(turn: Turn) -> None:
             destroy_foreign(turn)
             for machine in owned(turn):
                 tend(turn, machine)
+            release_unmanaged(turn)
     note(turn)
 
 
@@ -64,14 +65,14 @@ def tell(turn: Turn, order: Order, machine: Machine) -> None:
     own = turn.own
     if machine.name in own.commands:
         return
-    again = own.again.get(machine.name, 0)
-    if turn.now < again and order is not Order.PAUSE:
+    last, again = own.again.get(machine.name, (order, 0))
+    if turn.now < again and order is last and order is not Order.PAUSE:
         turn.wake_at(again)
         return
     number = turn.number()
     turn.own = own._replace(
         commands={**own.commands, machine.name: (number, order)},
-        again={**own.again, machine.name: turn.now + AGAIN_US},
+        again={**own.again, machine.name: (order, turn.now + AGAIN_US)},
     )
     turn.do(Command(number, order, machine))
 
@@ -182,6 +183,16 @@ def forget_given_up(turn: Turn) -> None:
         turn.own = turn.own._replace(given_up=kept)
 
 
+def release_unmanaged(turn: Turn) -> None:
+    """What we have paused and is managed no more (forgotten, or its adoption was never acknowledged) goes on."""
+    for name in turn.own.notes.paused - turn.inventory.machines.keys():
+        domain = (turn.own.domains or {}).get(name)
+        if domain is not None and domain.seen is Seen.PAUSED:
+            tell(turn, Order.RESUME, Machine(name, domain.uuid, "", turn.life.node))
+        else:
+            unnote(turn, name)
+
+
 # What came of it
 
 
@@ -208,7 +219,8 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
         turn.log(ENDED[order], found)
         turn.over(Alarm.COMMAND, found)
         if order is not Order.START:
-            turn.own = turn.own._replace(again={name: at for name, at in own.again.items() if name != found})
+            again = {name: one for name, one in own.again.items() if name != found}
+            turn.own = turn.own._replace(again=again)
         return
     turn.log(Event.COMMAND_FAILED, found, detail=f"{order.value}: {why}")
     machine = turn.inventory.machines.get(found)
@@ -276,8 +288,8 @@ def note(turn: Turn) -> None:
     own = turn.own
     if replica.caught_up(turn) and not turn.facts.suspended:
         names = frozenset(one.name for one in owned(turn))
-        if names != own.notes.managed:
-            turn.own = own = own._replace(notes=Notes(names, own.notes.paused))
+        foreign_names = turn.inventory.machines.keys() - names
+        turn.own = own = own._replace(notes=Notes(names, own.notes.paused - foreign_names))
     if own.noting or own.notes == own.noted:
         return
     if turn.now < own.note_again_at:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from coroctl.decision.estate.actions import Alarm, Event, PullFrom, StoreOperations, StoreWhole
 from coroctl.decision.estate.events import Batch
 from coroctl.decision.estate.inventory import apply, follows, next_position, opening
-from coroctl.decision.estate.values import NOTHING, Operation, Position
+from coroctl.decision.estate.values import LOST, NOTHING, Operation, Position
 from coroctl.decision.settings import MS, SECOND
 from coroctl.decision.values import NOBODY
 
@@ -62,7 +62,7 @@ def take(turn: Turn, operation: Operation) -> None:
 def store(turn: Turn) -> None:
     """Bring the disk to where the memory is: one store at a time."""
     replica = turn.replica
-    if not keeps(turn) or replica.storing or replica.stored == replica.inventory.position:
+    if not keeps(turn) or replica.storing or replica.lost or replica.inventory.position in (NOTHING, replica.stored):
         return
     if turn.now < replica.retry_at:
         turn.wake_at(replica.retry_at)
@@ -109,7 +109,7 @@ def serve(estate: Estate, position: Position) -> Batch:
 
 def known(stock: Stock) -> Position:
     """The newest operation that a node surely has: on its disk, or in the memory that it obeys."""
-    return max(stock.position, stock.obeys)
+    return max(NOTHING if stock.position == LOST else stock.position, stock.obeys)
 
 
 def pull(turn: Turn, node: NodeId) -> None:
@@ -132,14 +132,23 @@ def pulled(turn: Turn, number: int, batch: Batch) -> None:
         return
     source = replica.pulling_from
     turn.replica = replica._replace(pulling=0, pulling_from=NOBODY)
-    if source != wanted(turn):
+    if source != wanted(turn) and turn.life.rules.follow_only_the_holder:
         return
     if batch.whole is not None:
         take_whole(turn, batch.whole, source)
     for operation in batch.operations:
-        if turn.life.rules.follow_only_the_chain and not follows(operation, turn.inventory.position):
+        if turn.life.rules.follow_only_the_holder and not follows(operation, turn.inventory.position):
             return
         take(turn, operation)
+    if not turn.facts.acts:
+        turn.replica = turn.replica._replace(lost=False)
+
+
+def told_position(turn: Turn) -> Position:
+    """What is said of the own replica."""
+    if not keeps(turn):
+        return NOTHING
+    return LOST if turn.replica.lost else turn.replica.stored
 
 
 def pull_failed(turn: Turn, number: int) -> None:
@@ -245,28 +254,47 @@ def open_epoch(turn: Turn) -> None:
     first = opening(turn.inventory.position, leader.term)
     age = turn.wall_s - turn.inventory.wall_s if turn.inventory.wall_s else 0
     turn.desk = turn.desk._replace(opened=leader.term)
+    turn.replica = turn.replica._replace(lost=False)
+    turn.over(Alarm.UNOPENED)
     take(turn, first._replace(wall_s=turn.wall_s))
     turn.log(Event.INVENTORY, detail=f"{first.position} on {first.change.on}, {age} s old")  # type: ignore[union-attr]
 
 
 def may_open(turn: Turn) -> bool:
-    """On a known inventory; on none only if somebody wants one, and no replica that is not heard could have one."""
-    if turn.inventory.position > NOTHING:
-        return True
-    return bool(turn.desk.unopened) and not why_not_anew(turn)
+    """On a known inventory, if no unheard replica can have acknowledged more; on none if somebody wants one."""
+    if turn.inventory.position == NOTHING and not turn.desk.unopened:
+        return False
+    why = why_not(turn)
+    if why and turn.inventory.position > NOTHING:
+        turn.alarm(Alarm.UNOPENED, detail=why)
+    return not why
 
 
-def why_not_anew(turn: Turn) -> str:
-    """Why no inventory may be begun; empty if one may."""
-    replicas = turn.facts.replicas
-    if not replicas:
+def why_not(turn: Turn) -> str:
+    """Why no epoch may be opened; empty if one may.
+
+    A majority had to acknowledge. So what is heard suffices if what is not heard, or lost its replica, is none; and
+    where the replicas are too few for that from the beginning, those that there are must do. An inventory is begun
+    anew only if every replica is heard.
+    """
+    facts = turn.facts
+    if not facts.replicas:
         return "no node has replication: on"
-    here = {turn.life.node, *heard(turn)}
-    unheard = sorted(replicas - here)
-    weight = sum(turn.facts.weights.get(node, 0) for node in replicas & here)
-    if unheard and weight < turn.facts.majority:
-        return f"not heard, and it may have a replica: node {', '.join(map(str, unheard))}"
-    return "" if replicas & here else "no node with replication: on is heard"
+    unheard = facts.replicas - heard(turn).keys() - {turn.life.node}
+    if not unheard:
+        return ""
+    lost = {node for node, fact in heard(turn).items() if fact.stock.position == LOST}
+    lost |= {turn.life.node} if turn.replica.lost else set()
+    rest = sum(facts.weights.values()) - facts.majority
+    known_weight, all_weight = weight(turn, facts.replicas - unheard - lost), weight(turn, facts.replicas)
+    if turn.inventory.position > NOTHING and (known_weight > rest or all_weight <= rest):
+        return ""
+    return f"its replica may have more, and it is not heard: node {', '.join(map(str, sorted(unheard)))}"
+
+
+def weight(turn: Turn, nodes: frozenset[NodeId]) -> int:
+    """Their votes."""
+    return sum(turn.facts.weights.get(node, 0) for node in nodes)
 
 
 def settle(turn: Turn) -> None:
@@ -275,7 +303,10 @@ def settle(turn: Turn) -> None:
         return
     positions = [turn.replica.stored] if keeps(turn) else []
     if turn.life.rules.acknowledged_by_all:
-        positions += [fact.stock.position for node, fact in heard(turn).items() if node in turn.facts.replicas]
+        for node, fact in heard(turn).items():
+            if node in turn.facts.replicas:
+                positions.append(fact.stock.position)
+                turn.wake_at(fact.heard_until + 1)
     reached = min((*positions, turn.inventory.position)) if positions else NOTHING
     if reached.epoch == turn.desk.opened and reached > turn.replica.settled:
         turn.replica = turn.replica._replace(settled=reached)

@@ -10,8 +10,8 @@ class Rules(NamedTuple):
 
     open_on_newest: bool = True
     """I2: a new master copies the newest replica that it hears of before it opens its epoch."""
-    follow_only_the_chain: bool = True
-    """I3: an operation is applied only right after the one that it was made on."""
+    follow_only_the_holder: bool = True
+    """I3: operations are taken only from the holder of the newest tenure, each right after the one it was made on."""
     acknowledged_by_all: bool = True
     """I4: ok only when every replica that is heard has stored it."""
     heard_the_epoch: bool = True

@@ -39,6 +39,9 @@ class Replica(NamedTuple):
     inventory: Inventory = EMPTY
     stored: Position = NOTHING
     """Up to here it is fsynced."""
+    lost: bool = False
+    """It was damaged, or went with the disk. What is copied before an epoch is opened does not heal that: it may be
+    less than what was acknowledged here."""
     tail: tuple[Operation, ...] = ()
     """The newest operations, for whoever is a little behind."""
     storing: int = 0
@@ -94,8 +97,8 @@ class Own(NamedTuple):
     free_mib: int = -1
     commands: dict[str, tuple[int, Order]] = {}  # noqa: RUF012  (replaced, never changed)
     """Under way, by machine: at most one each."""
-    again: dict[str, int] = {}  # noqa: RUF012
-    """When a machine may be told something next."""
+    again: dict[str, tuple[Order, int]] = {}  # noqa: RUF012
+    """What each machine was told last, and when it may be told the same again."""
     given_up: dict[str, tuple[Position, bool]] = {}  # noqa: RUF012
     """Grants under which a machine is not started here any more; and whether because its start failed."""
     notes: Notes = Notes()

@@ -32,6 +32,8 @@ class Position(NamedTuple):
 
 NOTHING = Position(0, 0)
 """No operation at all: no replica, or an empty one."""
+LOST = Position(0, 1)
+"""A replica that is damaged, or went with the disk: it may have acknowledged what nobody else has."""
 
 
 class Wanted(Enum):

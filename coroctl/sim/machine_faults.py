@@ -1,0 +1,72 @@
+"""What each kind of fault that concerns machines does to a cluster: a part of faults.py's table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coroctl.decision.estate.actions import Order
+from coroctl.decision.estate.inventory import EMPTY
+from coroctl.decision.estate.values import Seen
+from coroctl.model import NodeId
+from coroctl.sim.hypervisor import guest
+from coroctl.sim.kinds import Fault, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coroctl.sim.cluster import Cluster
+    from coroctl.sim.estate import EstateHost
+
+
+def guests(cluster: Cluster, fault: Fault) -> None:
+    """Somebody defines machines on a node, and starts them; ones that are not managed yet."""
+    here = cluster.machines[NodeId(fault.node)].estate.guests
+    for name in fault.extra:
+        here.put(guest(str(name), Seen.RUNNING))
+
+
+def guest_gone(cluster: Cluster, fault: Fault) -> None:
+    """A machine on a node ends by itself: its process dies."""
+    here = cluster.machines[NodeId(fault.node)].estate.guests
+    for name in fault.extra or tuple(sorted(here.running()))[:1]:
+        known = here.all.get(str(name))
+        if known is not None:
+            here.put(known._replace(domain=known.domain._replace(seen=Seen.OFF)))
+
+
+def order_fails(cluster: Cluster, fault: Fault) -> None:
+    """The hypervisor of a node does not do one kind of thing."""
+    broken, order = cluster.machines[NodeId(fault.node)].estate.guests.broken, Order[str(fault.extra[0])]
+    broken.add(order)
+    if fault.us:
+        cluster.timeline.after(fault.us, broken.discard, order)
+
+
+def replica_lost(cluster: Cluster, fault: Fault) -> None:
+    """The daemon dies, and its replica is damaged when it starts again; the notes are another file."""
+    host = killed(cluster, fault)
+    host.kept, host.problem = host.kept._replace(inventory=EMPTY), "the file is damaged"
+
+
+def replica_old(cluster: Cluster, fault: Fault) -> None:
+    """The daemon dies, and somebody restores an older copy of its replica."""
+    host = killed(cluster, fault)
+    if host.former:
+        host.kept = host.former[0]
+
+
+def killed(cluster: Cluster, fault: Fault) -> EstateHost:
+    """The daemon dies, and is started again later."""
+    machine = cluster.machines[NodeId(fault.node)]
+    machine.kill()
+    cluster.timeline.after(fault.us, machine.start)
+    return machine.estate
+
+
+BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
+    Kind.GUEST: guests,
+    Kind.GUEST_GONE: guest_gone,
+    Kind.ORDER_FAILS: order_fails,
+    Kind.REPLICA_LOST: replica_lost,
+    Kind.REPLICA_OLD: replica_old,
+}
