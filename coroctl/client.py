@@ -140,6 +140,10 @@ class Client:
         host: Json = told["host"]
         return host
 
+    def machines(self, timeout_s: float = ANSWER_S) -> Json:
+        """The managed machines, and the inventory that they stand in (docs/control-sockets.md)."""
+        return self._once(STATUS, {"verb": "machines"}, timeout_s)
+
     def preflight(self, verb: str, node: int, more: Json | None = None, timeout_s: float = PREFLIGHT_S) -> Json:
         """What the change would lead to (docs/control-sockets.md); `more` has the verb's own arguments."""
         return self._once(STATUS, {"verb": "preflight", "change": verb, "node": node, **(more or {})}, timeout_s)

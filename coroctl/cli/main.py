@@ -27,8 +27,10 @@ COMMANDS = {
     "keygen": "make the key that the nodes' corolisteners share, or show its fingerprint",
     "lab": "real corosync clusters on this machine, to try things on and to break",
     "init": "make a corosync cluster one that corolistener serves: its section in corosync.conf",
+    "inventory": "how old the inventory of machines is, and where its replicas are",
     "links": "every link from this node, with its latency",
     "log": "a log's end, or what matches in all of it, and what comes from now on",
+    "machines": "the managed machines: where each belongs, and what it does",
     "node": "add a node to the cluster, or remove one",
     "priority": "set a node's priority: the largest is master",
     "promote": "make a node the master, with the largest priority",
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     from coroctl import __version__
     from coroctl.cli.parser import Parser
 
-    commands = "\n".join(f"  {name:<9} {text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
     parser = Parser(
         prog="coroctl",
         description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",

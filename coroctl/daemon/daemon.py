@@ -11,7 +11,6 @@ import errno
 import secrets
 import signal
 import time
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from coroctl.conf.document import Document
@@ -22,8 +21,9 @@ from coroctl.daemon.configuration import outfit_of, parsed, read, settings_of
 from coroctl.daemon.corosync import Corosync, Gone, Reloaded, Told, View
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.drafting import Drafting
-from coroctl.daemon.facts import DeadMan, Facts, Names, Votes
+from coroctl.daemon.facts import DeadMan, Facts, Names, Votes, program_version
 from coroctl.daemon.files import Files
+from coroctl.daemon.inventory.side import MachineSide, Peers
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
 from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
@@ -90,11 +90,14 @@ class Daemon:
             lambda text: self.reporter.note(Level.WARNING, "configuration-file", text=text),
             lambda identity, author: self.desk.changed(identity, author),
         )
+        peers = Peers(self.neighbours.pull, lambda: self.loaded.identity)
+        self.machines = machines = MachineSide(ready.node, paths.state, self.shell.tell, peers, self.reporter.note)
         self.master = Master(
             kit.make(outfit_of(ready.loaded, ready.node), self.shell.tell, self.reporter.note),
             paths.run_file,
             self._guard,
             self.reporter.note,
+            machines.host.carry_out,
         )
         self._probing = Probing(
             ready.node,
@@ -103,6 +106,7 @@ class Daemon:
             self.neighbours.pull,
             self._files.serve,
         )
+        machines.serve_otherwise = self._probing.answer
         self.desk = Desk(
             Back(
                 ready.name,
@@ -120,9 +124,10 @@ class Daemon:
             )
         )
         self._telling = Telling(
-            ready.node, paths.log, lambda: self.loaded, self.neighbours, self._probing.answer, self._is_watched
+            ready.node, paths.log, lambda: self.loaded, self.neighbours, machines.answer, lambda: self._sockets.watched
         )
-        self._sockets = Sockets(paths.run, self._picture, self.desk, self._telling, journal)
+        picture = machines.host.picture
+        self._sockets = Sockets(paths.run, self._picture, self.desk, self._telling, journal, machines=picture)
         self._next_outfit: Outfit | None = None
         """To be put on when nothing of the present one is in use."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -179,12 +184,13 @@ class Daemon:
             ),
             self._tools,
         )
-        await self._settle(run.lease_until if run else 0)
+        await self._settle(run.lease_until if run else 0, lost=known.record is None)
 
-    async def _settle(self, lease_until: int) -> None:
-        """The rest of the start, in the order of how urgent it is."""
+    async def _settle(self, lease_until: int, *, lost: bool) -> None:
+        """The rest of the start, in the order of how urgent it is. Nothing is said before it is known what is here."""
         state = self.shell.state
         assert state is not None
+        await self.machines.begin(state, lost=lost, unexpected=self.shell.fail)
         await self.neighbours.begin(self.loaded)
         post = self.master.kit.post
         if post is not None and state.claim.office is Office.HOLDING and state.duty.serving:
@@ -202,7 +208,7 @@ class Daemon:
         """The transport's seal names this life, which the first step has just begun."""
         self.neighbours.speak_as(state.life.incarnation)
         self._disk = store.Store(self.paths.record, self.ready.node, self.shell.tell)
-        return Tools(self.neighbours, self._disk, self._files, self.master, self.reporter)
+        return Tools(self.neighbours, self._disk, self._files, self.master, self.reporter, self.machines.host)
 
     async def _end(self) -> None:
         """Let go of everything in the order in which others depend on it."""
@@ -212,6 +218,7 @@ class Daemon:
             task.cancel()
         await self._sockets.close()
         await self._telling.close()
+        await self.machines.close()
         await self.neighbours.close()
         await self._files.close()
         await kit.stop(self.master.kit)
@@ -332,9 +339,6 @@ class Daemon:
             past=self.chronicle.past(),
         )
 
-    def _is_watched(self) -> bool:
-        return self._sockets.watched
-
     def _dead_man(self) -> DeadMan:
         post = self.master.kit.post
         if post is None:
@@ -393,11 +397,3 @@ class Daemon:
         found = parsed(data, str(self.paths.conf))
         self._parsed[found.identity] = found
         return self._settings(found)
-
-
-@cache
-def program_version() -> str:
-    """Looked up when somebody asks for a picture: it costs a start 40 ms."""
-    from importlib.metadata import version
-
-    return version("coroctl")

@@ -6,6 +6,7 @@ Plain values, filled by the shell for `view.status`. They know nobody.
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.daemon.chronicle import NOTHING, Past
@@ -77,3 +78,11 @@ class Facts(NamedTuple):
     program: str = ""
     """Its version."""
     past: Past = NOTHING
+
+
+@cache
+def program_version() -> str:
+    """Looked up when somebody asks for a picture: it costs a start 40 ms."""
+    from importlib.metadata import version
+
+    return version("coroctl")

@@ -21,13 +21,14 @@ from coroctl.daemon.runfile import GuardFacts, RunFileError, write_run
 from coroctl.decision.actions import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from coroctl.daemon.kit import Kit, Note, Post
     from coroctl.daemon.locks import Stranger
     from coroctl.daemon.manager import Manager
     from coroctl.decision.values import Run
 
-NOTHING_YET = frozenset({Step.BRING_INVENTORY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
-"""Steps about machines: no machine is managed without an inventory."""
+ABOUT_MACHINES = frozenset({Step.BRING_INVENTORY, Step.QUEUE_RECOVERY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
 NUDGE_US = 1_000_000
 ABOUT_ADDRESS = frozenset({Step.ADD_ADDRESS, Step.REMOVE_ADDRESS, Step.DISARM, Step.RESTORE_GATE})
 LOCK_WORK = {
@@ -40,8 +41,17 @@ LOCK_WORK = {
 class Master:
     """The steps of the core on this node. `kit` may be exchanged while nothing of the old one is in use."""
 
-    def __init__(self, kit: Kit, run_file: Path, guard: GuardLink, note: Note) -> None:
+    def __init__(
+        self,
+        kit: Kit,
+        run_file: Path,
+        guard: GuardLink,
+        note: Note,
+        machines: Callable[[Step], Awaitable[None]],
+    ) -> None:
         self.kit = kit
+        self._machines = machines
+        """Carries out a step about machines."""
         self.guarded = False
         """The guard has taken notice of the lease that it is to guard."""
         self._run_file = run_file
@@ -117,14 +127,19 @@ class Master:
         A step about an address or a manager that the configuration does not have (any more) has nothing to do.
         """
         post, manager, work = self.kit.post, self.kit.manager, LOCK_WORK.get(step)
-        if step in NOTHING_YET:
-            return
+        if step in ABOUT_MACHINES and not await self._is_at_home(step):
+            await self._machines(step)
         if work is not None:
             self._note_strangers(await asyncio.to_thread(work, Path(self.kit.outfit.lock_dir)))
         elif post is not None and step in ABOUT_ADDRESS:
             await self._to_address(post, step, before)
-        elif manager is not None and step not in ABOUT_ADDRESS:
+        elif manager is not None and step not in ABOUT_ADDRESS | ABOUT_MACHINES:
             await self._to_manager(manager, step, before)
+
+    async def _is_at_home(self, step: Step) -> bool:
+        """The manager has not moved: it may start, whatever has become of the inventory meanwhile."""
+        folder = Path(self.kit.outfit.lock_dir)
+        return step is Step.BRING_INVENTORY and await asyncio.to_thread(locks.relocated, folder)
 
     async def _to_address(self, post: Post, step: Step, before: int) -> None:
         match step:

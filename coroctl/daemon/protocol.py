@@ -39,6 +39,7 @@ class Verb(Enum):
     EVENTS = "events"
     LOG = "log"
     HOST = "host"
+    MACHINES = "machines"
     PREFLIGHT = "preflight"
     SET_PRIORITY = "set-priority"
     PROMOTE = "promote"

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from coroctl.daemon.keys import Key
     from coroctl.daemon.logs import LogWanted
+    from coroctl.decision.estate.values import Position
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
@@ -64,6 +65,9 @@ PULL_S = 5.0
 """For a whole pull, and for a whole connection at the server."""
 CONNECTIONS = 8
 """At a time; a log that is under way does not count."""
+INVENTORY_S = 10.0
+INVENTORY_MAX = 64 << 20
+"""Bytes of an inventory, compressed."""
 SILENCE_S = 15.0
 """A log has something to say every 5 s; unsent bytes that nobody confirms so long end the connection, too."""
 _QUESTION = "configuration wanted"
@@ -139,8 +143,36 @@ class PullClient:
         """A log of that node, piece by piece, until it ends the connection. PullError: it does not begin within that
         time, or falls silent.
         """
+        async with aclosing(self._flow(source, Question(None, own, "", About.LOG, wanted), within_s)) as flow:
+            async for piece in flow:
+                yield piece
+
+    async def inventory(self, source: NodeId, position: Position, own: Identity) -> bytes:
+        """What that node has of the inventory after that operation. PullError within INVENTORY_S."""
+        return await self._whole(source, Question(None, own, "", About.INVENTORY, position=position))
+
+    async def machine(self, source: NodeId, name: str, own: Identity) -> bytes:
+        """A machine as that node's hypervisor has it. PullError within INVENTORY_S."""
+        return await self._whole(source, Question(None, own, "", About.MACHINE, machine=name))
+
+    async def _whole(self, source: NodeId, question: Question) -> bytes:
+        """All pieces. Who was cut off in the middle must see that by what came."""
+        pieces, size = [], 0
+        try:
+            async with asyncio.timeout(INVENTORY_S), aclosing(self._flow(source, question, PULL_S)) as flow:
+                async for piece in flow:
+                    pieces.append(piece)
+                    size += len(piece)
+                    if size > INVENTORY_MAX:
+                        raise PullError(f"over {INVENTORY_MAX} bytes came")
+        except TimeoutError:
+            raise PullError(f"it did not come within {INVENTORY_S:g} s") from None
+        return b"".join(pieces)
+
+    async def _flow(self, source: NodeId, question: Question, within_s: float) -> AsyncGenerator[bytes, None]:
+        """An answer in pieces; see `log`."""
         nonce = secrets.token_hex(16)
-        reader, writer, piece = await self._begin(source, Question(None, own, nonce, About.LOG, wanted), within_s)
+        reader, writer, piece = await self._begin(source, question._replace(nonce=nonce), within_s)
         try:
             number = 0
             while True:

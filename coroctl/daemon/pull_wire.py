@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from coroctl.conf.files import SIZE_MAX
 from coroctl.daemon.authors import TEXT_MAX
 from coroctl.daemon.logs import LogError, LogWanted, as_row, log_wanted
+from coroctl.daemon.wire import NAME_MAX
+from coroctl.decision.estate.values import Position
 from coroctl.decision.values import Identity
 from coroctl.errors import CoroctlError
 
@@ -72,6 +74,8 @@ class About(Enum):
     LOAD = "load"
     HOST = "host"
     LOG = "log"
+    INVENTORY = "inventory"
+    MACHINE = "machine"
 
 
 class Looked(NamedTuple):
@@ -90,10 +94,14 @@ class Question(NamedTuple):
     """If not FILE, no file is wanted."""
     log: LogWanted | None = None
     """For LOG."""
+    position: Position | None = None
+    """For INVENTORY: what comes after that operation."""
+    machine: str = ""
+    """For MACHINE: the name of one that this node's hypervisor has."""
 
 
 Flow = AsyncGenerator[bytes, None]
-"""The answer to LOG: as many pieces as there are, each at most DATA_MAX bytes."""
+"""The answer to LOG, INVENTORY and MACHINE: as many pieces as there are, each at most DATA_MAX bytes."""
 Reply = Pulled | Told | Fit | Looked | Flow | None
 
 
@@ -127,6 +135,10 @@ def question_bytes(question: Question) -> bytes:
         row["about"] = question.about.value
     if question.log is not None:
         row["log"] = as_row(question.log)
+    if question.position is not None:
+        row["position"] = list(question.position)
+    if question.machine:
+        row["machine"] = question.machine
     return json.dumps(row).encode()
 
 
@@ -137,7 +149,9 @@ def question(data: bytes) -> Question:
         wanted = None if row["wanted"] is None else _identity(row["wanted"])
         about = About(row.get("about", About.FILE.value))
         log = log_wanted(row["log"]) if about is About.LOG else None
-        return Question(wanted, _identity(row["own"]), _text(row["nonce"], 64), about, log)
+        position = _position(row["position"]) if about is About.INVENTORY else None
+        machine = _text(row["machine"], NAME_MAX) if about is About.MACHINE else ""
+        return Question(wanted, _identity(row["own"]), _text(row["nonce"], 64), about, log, position, machine)
     except KeyError as error:
         raise PullError(f"a question without {error}") from error
     except (ValueError, AttributeError, LogError) as error:
@@ -202,6 +216,13 @@ def _row(data: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise PullError("what came is no JSON object")
     return row
+
+
+def _position(value: object) -> Position:
+    match value:
+        case [int(epoch), int(seq)] if 0 <= epoch < 1 << 63 and 0 <= seq < 1 << 63:
+            return Position(epoch, seq)
+    raise PullError("what came is no position")
 
 
 def _identity(value: object) -> Identity:

@@ -20,6 +20,7 @@ from coroctl.decision.actions import (
     FetchFile,
     LoadFile,
     Log,
+    Pass,
     Relay,
     Reply,
     Send,
@@ -107,6 +108,13 @@ class Witness(Protocol):
     def stepped(self, state: State) -> None: ...
 
 
+class Machines(Protocol):
+    """The estate, beside the core."""
+
+    def after(self, before: State | None, now: State) -> None: ...
+    def pass_on(self, request: Request) -> None: ...
+
+
 class Tools(NamedTuple):
     """What carries the actions out."""
 
@@ -115,6 +123,7 @@ class Tools(NamedTuple):
     files: Files
     master: Master
     witness: Witness
+    machines: Machines
 
 
 class Shell:
@@ -178,9 +187,11 @@ class Shell:
         self._loop.call_soon(self._work)
 
     def _take(self, event: Event, tools: Tools) -> None:
-        assert self.state is not None
-        self.state, actions = step(self.state, Input(now_us(), secrets.randbits(63), event))
+        before = self.state
+        assert before is not None
+        self.state, actions = step(before, Input(now_us(), secrets.randbits(63), event))
         self._carry_out(actions)
+        tools.machines.after(before, self.state)
         if isinstance(event, ConfigurationLoaded):
             tools.witness.configured(self.state.files.settings)
         elif isinstance(event, FileFailed):
@@ -200,6 +211,9 @@ class Shell:
 
     def _relay(self, tools: Tools, action: Relay) -> None:
         tools.voice.send_request(action.to, action.request)
+
+    def _pass(self, tools: Tools, action: Pass) -> None:
+        tools.machines.pass_on(action.request)
 
     def _reply(self, tools: Tools, action: Reply) -> None:
         if action.to == self.node:
@@ -312,6 +326,7 @@ PERFORM: dict[type, Callable[[Shell, Tools, Any], None]] = {
     StageFile: Shell._stage,
     LoadFile: Shell._load,
     Relay: Shell._relay,
+    Pass: Shell._pass,
     Reply: Shell._reply,
     Log: Shell._log,
     Warn: Shell._warn,

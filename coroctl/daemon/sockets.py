@@ -86,7 +86,9 @@ class Sockets:
         journal: Journal,
         groups: Groups = GROUPS,
         limits: Limits = LIMITS,
+        machines: Callable[[], dict[str, Any]] = dict,
     ) -> None:
+        self._machines = machines
         self.limits = limits
         self.usage = Usage(limits)
         self.missing_groups: list[str] = []
@@ -254,6 +256,8 @@ class Sockets:
             case Verb.HOST:
                 nodes = protocol.hosts_of(call)
                 self._work(connection, call, lambda: self._tell_hosts(connection, call, nodes))
+            case Verb.MACHINES:
+                connection.send(protocol.answer(call.id, self._machines()))
             case Verb.PREFLIGHT:
                 edit, seen = protocol.plan_of(call)
                 self._work(connection, call, lambda: self._tell_outlook(connection, call, edit, seen))

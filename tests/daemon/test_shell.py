@@ -41,7 +41,7 @@ class Tool:
         self.loop = asyncio.get_running_loop()
 
     def tools(self, _state: State) -> Tools:
-        return Tools(self, self, self, self, self)  # type: ignore[arg-type]
+        return Tools(self, self, self, self, self, self)  # type: ignore[arg-type]
 
     def send_heartbeat(self, heartbeat: Heartbeat) -> None:
         self.calls.append(f"send {heartbeat.news.office.value}")
@@ -61,6 +61,8 @@ class Tool:
         assert 0 < remaining_us <= SETTINGS.lease_us
         self.calls.append(f"commit {number}")
         return self.gate_works
+
+    def after(self, _before: object, _now: object) -> None: ...
 
     async def carry_out(self, step: Step, _before: int) -> None:
         self.calls.append(step.value)

@@ -1,0 +1,52 @@
+"""``coroctl machines``: the managed machines, where each belongs and what it does, as corolistener here knows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from coroctl.cli.text import plain, table
+from coroctl.client import Client
+
+if TYPE_CHECKING:
+    import argparse
+
+    from coroctl.client import Json
+
+_HEADER = ("NAME", "NODE", "STATE", "WANTED", "PRIO", "MEMORY", "LAST MOVE")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Text or JSON."""
+    parser.add_argument("--json", action="store_true", help='{"machines": [...]}, as in docs/control-sockets.md')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them. Without a corolistener on this node an error, and 1."""
+    machines = Client().machines()["machines"]
+    if args.json:
+        print(json.dumps({"machines": machines}))
+    elif machines:
+        print("\n".join(table(_HEADER, [_row(one) for one in machines], right=(1, 4, 5))))
+    else:
+        print("no machines are managed: coroctl machine adopt NAME NODE")
+    return 0
+
+
+def _row(one: Json) -> tuple[str, ...]:
+    node = str(one["node"] or "-") if not one["moving_to"] else f"{one['node'] or '-'} > {one['moving_to']}"
+    elsewhere = one["seen_on"] not in (None, one["node"])
+    state = f"{one['seen']} on {one['seen_on']}" if elsewhere else str(one["seen"])
+    if one["failed_on"]:
+        state += f", failed on {' '.join(map(str, one['failed_on']))}"
+    last = one["last_move"]
+    moved = f"{last['from'] or '-'} > {last['to'] or '-'}: {plain(str(last['why']))}" if last else "-"
+    return (
+        plain(str(one["name"])),
+        node,
+        state,
+        str(one["wanted"]),
+        str(one["priority"]),
+        f"{one['memory_mib']} MiB",
+        moved,
+    )

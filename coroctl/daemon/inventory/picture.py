@@ -1,0 +1,66 @@
+"""What people are shown of machines and inventory, as plain JSON values (docs/control-sockets.md). Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from coroctl.decision.estate.values import LOST, NOTHING
+
+if TYPE_CHECKING:
+    from coroctl.decision.estate.facts import Facts
+    from coroctl.decision.estate.inventory import Move
+    from coroctl.decision.estate.state import Estate
+    from coroctl.decision.estate.values import Machine, Position
+    from coroctl.model import NodeId
+
+
+def picture(estate: Estate, facts: Facts) -> dict[str, Any]:
+    """The inventory as this node knows it, and its machines without their definitions."""
+    inventory = estate.replica.inventory
+    last = {move.name: move for move in inventory.moves}
+    return {
+        "inventory": {
+            "position": str(inventory.position) if inventory.position != NOTHING else None,
+            "changed_s": inventory.wall_s or None,
+            "master": facts.leader.node if facts.leader is not None else None,
+            "caught_up": estate.replica.floor is not None and inventory.position >= estate.replica.floor,
+            "acknowledged": str(estate.replica.settled) if estate.replica.settled != NOTHING else None,
+            "replicas": [replica(estate, facts, node) for node in sorted(facts.replicas)],
+            "alarms": [{"what": what.value, "about": about} for what, about in sorted(estate.alarms, key=str)],
+        },
+        "machines": [row(one, last.get(one.name)) for _, one in sorted(inventory.machines.items())],
+    }
+
+
+def replica(estate: Estate, facts: Facts, node: NodeId) -> dict[str, Any]:
+    """One node's, as far as it is heard."""
+    if node == estate.life.node:
+        position: Position | None = estate.stock.position
+    else:
+        fact = facts.nodes.get(node)
+        position = fact.stock.position if fact is not None and fact.heard else None
+    if position is None:
+        return {"node": node, "state": "not heard", "position": None}
+    if position in (NOTHING, LOST):
+        return {"node": node, "state": "lost" if position == LOST else "none", "position": None}
+    return {"node": node, "state": "there", "position": str(position)}
+
+
+def row(one: Machine, move: Move | None) -> dict[str, Any]:
+    """One machine."""
+    moved = None
+    if move is not None:
+        moved = {"from": move.source or None, "to": move.target or None, "why": move.why, "time_s": move.wall_s}
+    return {
+        "name": one.name,
+        "uuid": one.uuid,
+        "node": one.node or None,
+        "wanted": one.wanted.value,
+        "seen": one.seen.value,
+        "seen_on": one.seen_on or None,
+        "priority": one.priority,
+        "memory_mib": one.memory_mib,
+        "moving_to": one.to or None,
+        "failed_on": list(one.tried),
+        "last_move": moved,
+    }

@@ -1,0 +1,98 @@
+"""Everything about machines that a daemon has, wired: the estate's host, its thread for the disk, its way to others.
+
+The daemon makes one, and passes on what concerns it. Owns no rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from coroctl.daemon.inventory.host import EstateHost, Tools
+from coroctl.daemon.inventory.keeper import Keeper
+from coroctl.daemon.pull_wire import About
+from coroctl.daemon.rendering import Level
+from coroctl.decision.estate.values import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from coroctl.daemon.kit import Note
+    from coroctl.daemon.pull import PullClient
+    from coroctl.daemon.pull_wire import Question, Reply
+    from coroctl.decision import events as lease
+    from coroctl.decision.estate import actions
+    from coroctl.decision.estate.values import Position
+    from coroctl.decision.state import State
+    from coroctl.decision.values import Identity
+    from coroctl.model import NodeId
+
+
+class Peers:
+    """Other nodes' daemons, asked with this node's own file in hand."""
+
+    def __init__(self, pull: PullClient, own: Callable[[], Identity]) -> None:
+        self._pull = pull
+        self._own = own
+
+    async def inventory(self, source: NodeId, position: Position) -> bytes:
+        """What it has after that operation."""
+        return await self._pull.inventory(source, position, self._own())
+
+    async def machine(self, source: NodeId, name: str) -> bytes:
+        """A machine of its hypervisor."""
+        return await self._pull.machine(source, name, self._own())
+
+
+class Teller:
+    """What happens to machines, for the journal."""
+
+    def __init__(self, note: Note) -> None:
+        self._note = note
+
+    def machine_logged(self, action: actions.Log) -> None:
+        """One line."""
+        facts: dict[str, str | int] = {"machine": action.name, "of": action.node, "text": action.detail}
+        self._note(Level.NOTICE, action.event.value, **{key: value for key, value in facts.items() if value})
+
+    def machine_warned(self, action: actions.Warn) -> None:
+        """An alarm."""
+        self._note(Level.ALERT, "alarm", text=action.alarm.value, about=action.about, why=action.detail)
+
+    def machine_warning_over(self, action: actions.WarnOver) -> None:
+        """It is over."""
+        self._note(Level.NOTICE, "alarm-over", text=action.alarm.value, about=action.about)
+
+
+class MachineSide:
+    """Of one daemon."""
+
+    def __init__(
+        self, node: NodeId, folder: Path, tell: Callable[[lease.Event], None], peers: Peers, note: Note
+    ) -> None:
+        self._note = note
+        self._keeper = Keeper(folder, lambda event: self.host.tell(event))
+        self.host = EstateHost(node, Tools(self._keeper, peers, Teller(note)), tell)
+
+        self.serve_otherwise: Callable[[Question], Awaitable[Reply]] | None = None
+        """Answers other nodes' questions that are not about machines."""
+
+    async def answer(self, question: Question) -> Reply:
+        """For the pull's server."""
+        if question.about in (About.INVENTORY, About.MACHINE):
+            return self.host.answer(question)
+        return await self.serve_otherwise(question) if self.serve_otherwise is not None else None
+
+    async def begin(self, state: State, *, lost: bool, unexpected: Callable[[BaseException], None]) -> None:
+        """Load what a former life has left. `lost`: this node's disk is another one, or its state was damaged."""
+        kept = await asyncio.to_thread(self._keeper.load)
+        if kept.notes_problem:
+            self._note(Level.WARNING, "machines", text=kept.notes_problem)
+        missing = lost and kept.inventory.position == NOTHING
+        self.host.begin(kept, state, lost=missing or bool(kept.problem), unexpected=unexpected)
+
+    async def close(self) -> None:
+        """Machines stay as they are (M5)."""
+        await self.host.close()
+        self._keeper.close()
