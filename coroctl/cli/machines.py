@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     elif machines:
         print("\n".join(table(_HEADER, [_row(one) for one in machines], right=(1, 4, 5))))
     else:
-        print("no machines are managed: coroctl machine adopt NAME NODE")
+        print("no machines are managed")
     return 0
 
 

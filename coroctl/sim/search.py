@@ -15,6 +15,7 @@ from coroctl.decision.core import Start, boot, step
 from coroctl.decision.events import DeadManCommitted, Done, Heard, Input, Stored, StoreFailed, Tick, Ticketed
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import MS, Member, Settings
+from coroctl.decision.state import Peer
 from coroctl.decision.values import Heartbeat, Identity, Office, Record, Run
 from coroctl.model import NodeId
 
@@ -282,6 +283,7 @@ def key(place: Place) -> Hashable:
 
 def flat(state: State) -> Hashable:
     """A state without its dictionaries and its configuration, which does not change here."""
-    peers = tuple(sorted(state.peers.items()))
+    fields = [name for name in Peer._fields if name != "names"]  # the estate's: nothing of the lease goes by it
+    peers = tuple((node, *(getattr(peer, name) for name in fields)) for node, peer in sorted(state.peers.items()))
     rest = (state.life, state.disk, state.world, state.ballots, state.claim, state.dead_man, state.duty)
     return (rest, hash(peers), state.speech)
