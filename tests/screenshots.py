@@ -19,6 +19,7 @@ from coroctl.lab.handle import Lab
 from coroctl.lab.lab import Wanted, down, up
 from coroctl.lab.processes import this_process
 from coroctl.lab.run import until
+from tests.film import animated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,18 @@ FONTS = "/usr/share/fonts/truetype/firacode"
 
 WATCHER = "node2"
 SIZES = {"console": (120, 32), "console-80x24": (80, 24)}
+SCREENS = {
+    "links": "l",
+    "alarms": "escape a",
+    "configuration": "escape c",
+    "log": "escape O",
+    "node": "escape g j enter",
+    "actions": "escape m",
+    "preflight": "escape P",
+    "palette": "escape ctrl+p",
+    "keys": "escape question_mark",
+}
+"""Keys that lead from one to the next, beginning at the overview."""
 
 
 def main() -> int:
@@ -54,6 +67,7 @@ def _consoles(lab: Lab) -> None:
         shootings = {name: stack.enter_context(_shooting(lab, size)) for name, size in SIZES.items()}
         for shooting in shootings.values():
             _line(shooting)  # it is watching
+        _tell(shootings["console"], "film")
         lab.kill("node1")
         until(_master(lab, 2), 60, "node2 to be master", every_s=0.5)
         lab.start("node1")
@@ -61,10 +75,14 @@ def _consoles(lab: Lab) -> None:
         network.unplug(lab.plan, lab.plan.ports(lab.plan.node("node3"))[1:])
         until(lambda: "DOWN" in lab.tell(WATCHER, "coroctl", "links"), 30, "a link to go down", every_s=0.5)
         for name, shooting in shootings.items():
-            assert shooting.stdin is not None
-            shooting.stdin.write("now\n")
-            shooting.stdin.flush()
+            _tell(shooting, "cut" if name == "console" else "")
+            if name == "console":
+                _save_film(json.loads(_line(shooting)))
+                _tell(shooting, "")
             save(name, json.loads(_line(shooting)))
+        for name, keys in SCREENS.items():
+            _tell(shootings["console"], keys)
+            save(name, json.loads(_line(shootings["console"])))
     lab.heal()
 
 
@@ -80,8 +98,20 @@ def _master(lab: Lab, nodeid: int) -> Callable[[], bool]:
 
 def _shooting(lab: Lab, size: tuple[int, int]) -> subprocess.Popen[str]:
     shoot = [sys.executable, str(FOLDER.parent / "tests/shoot.py"), *map(str, size)]
-    command = [*node.enter(lab.plan, lab.plan.node(WATCHER)), "timeout", "120", *shoot]
+    command = [*node.enter(lab.plan, lab.plan.node(WATCHER)), "timeout", "240", *shoot]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _tell(shooting: subprocess.Popen[str], words: str) -> None:
+    assert shooting.stdin is not None
+    shooting.stdin.write(f"{words}\n")
+    shooting.stdin.flush()
+
+
+def _save_film(frames: list[tuple[float, str]]) -> None:
+    svg = animated(frames)
+    (FOLDER / "failover.svg").write_text(svg)
+    print(f"{FOLDER}/failover.svg: {len(frames)} pictures, {len(svg) // 1024} KiB")
 
 
 def _line(shooting: subprocess.Popen[str]) -> str:
