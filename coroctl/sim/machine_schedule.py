@@ -26,7 +26,7 @@ def draw_machines(seed: int) -> Schedule:
     faults += [own_fault(random, drawn.nodes) for _ in range(random.randint(0, 4))]
     most = drawn.nodes // 2 + 1
     replicas = random.randint(most, drawn.nodes)
-    return drawn._replace(faults=tuple(sorted(faults)), replicas=replicas)
+    return drawn._replace(faults=tuple(sorted(faults, key=lambda one: one.at)), replicas=replicas)
 
 
 def names(node: int) -> tuple[str, ...]:
