@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from coroctl.cli.text import plain, table
@@ -18,19 +19,32 @@ _HEADER = ("NAME", "NODE", "STATE", "WANTED", "PRIO", "MEMORY", "LAST MOVE")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Text or JSON."""
-    parser.add_argument("--json", action="store_true", help='{"machines": [...]}, as in docs/control-sockets.md')
+    parser.add_argument(
+        "--json", action="store_true", help='{"machines": [...], "recovery": [...]}, as in docs/control-sockets.md'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print them. Without a corolistener on this node an error, and 1."""
-    machines = Client().machines()["machines"]
+    found = Client().machines()
+    machines = found["machines"]
     if args.json:
-        print(json.dumps({"machines": machines}))
-    elif machines:
-        print("\n".join(table(_HEADER, [_row(one) for one in machines], right=(1, 4, 5))))
-    else:
+        print(json.dumps({"machines": machines, "recovery": found["recovery"]}))
+        return 0
+    for one in found["recovery"]:
+        print(_wait(one, time.time()))
+    if not machines:
         print("no machines are managed")
+    else:
+        print("\n".join(table(_HEADER, [_row(one) for one in machines], right=(1, 4, 5))))
     return 0
+
+
+def _wait(one: Json, now: float) -> str:
+    """A lost node, what its machines wait for, and for how long."""
+    left = f", {max(one['until_s'] - now, 0):.0f} s from now" if one["until_s"] else ""
+    why = f" ({plain(str(one['why']))})" if one["why"] else ""
+    return f"node {one['node']} is lost, and its machines wait for {one['waits_for']}{left}{why}"
 
 
 def _row(one: Json) -> tuple[str, ...]:

@@ -91,7 +91,9 @@ class Daemon:
             lambda identity, author: self.desk.changed(identity, author),
         )
         peers = Peers(self.neighbours.pull, lambda: self.loaded.identity)
-        self.machines = machines = MachineSide(ready.node, paths.state, self.shell.tell, peers, self.reporter.note)
+        self.machines = machines = MachineSide(
+            ready.node, paths.state, self.shell.tell, peers, self.reporter.note, lambda: self.loaded
+        )
         self.master = Master(
             kit.make(outfit_of(ready.loaded, ready.node), self.shell.tell, self.reporter.note),
             paths.run_file,
@@ -363,6 +365,10 @@ class Daemon:
         outfit = self.master.kit.outfit
         self._systemd.stopping()
         self._systemd.extend(outfit.service_stop_s + outfit.service_kill_ms / 1000 + END_S)
+        self._begin_task(self._leave())
+
+    async def _leave(self) -> None:
+        await self.machines.leave()
         self.shell.tell(Stop())
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

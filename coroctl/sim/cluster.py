@@ -30,6 +30,7 @@ from coroctl.sim.corosync import Corosync, Mode
 from coroctl.sim.files import File, edited, restored
 from coroctl.sim.machine import Machine
 from coroctl.sim.network import Network
+from coroctl.sim.power import Power
 from coroctl.sim.wishes import in_words, wish
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Cluster:
         self.network = Network(self.timeline, self.random)
         self.rules = rules
         self.estate_rules = estate_rules
+        self.power = Power(self)
         self.hypervisors = hypervisors
         """Nodes have machines. (Nodes 1, 2 ... come last in having a replica, first in becoming master.)"""
         self.steps = 0
@@ -158,6 +160,7 @@ class Cluster:
         self.corosync.mode = Mode.HONEST
         self.corosync.frozen.clear()
         self.corosync.down.clear()
+        self.power.agents.clear()
         for machine in self.machines.values():
             machine.trap = None
             machine.disk.full = False

@@ -147,6 +147,10 @@ class EstateHost:
                 self.machine.cluster.timeline.after(READ_US, self.read, self.machine.life, action)
             case actions.Command():
                 self.command(action)
+            case actions.Fence():
+                self.machine.cluster.power.fence(self.machine, action)
+            case actions.DisarmWatchdog():
+                self.machine.cluster.power.disarm(self.machine)
             case actions.Wake(at):
                 self.set_wake(at)
             case _:
@@ -292,6 +296,8 @@ PERFORM: dict[type, Callable[[Machine, Any], None]] = dict.fromkeys(
         actions.PullFrom,
         actions.ReadDomain,
         actions.Command,
+        actions.Fence,
+        actions.DisarmWatchdog,
         actions.Answer,
         actions.StepDone,
         actions.StepFailed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision.actions import CommitDeadMan, Do, LoadFile, Send, SetTicket, StageFile, Step, Store
 from coroctl.decision.estate.actions import Command, StoreOperations
-from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Stop, Uplink
+from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Uplink
 from coroctl.decision.messages import ABOUT_MACHINES, Verb
 from coroctl.decision.settings import Member
 from coroctl.model import NodeId
@@ -130,7 +130,7 @@ def clone(cluster: Cluster, fault: Fault) -> None:
 def stop(cluster: Cluster, fault: Fault) -> None:
     """systemctl stop; start later, and not before the daemon has ended: it may be frozen meanwhile."""
     machine = cluster.machines[NodeId(fault.node)]
-    machine.deliver(Stop())
+    cluster.power.stop(machine)
     if fault.us:
         later(cluster, fault, machine.start_again)
 

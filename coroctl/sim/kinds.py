@@ -57,6 +57,9 @@ class Kind(Enum):
     ORDER_FAILS = "order-fails"
     REPLICA_LOST = "replica-lost"
     REPLICA_OLD = "replica-old"
+    AGENT = "agent"
+    ON = "on"
+    SHUTDOWN = "shutdown"
 
 
 class Fault(NamedTuple):

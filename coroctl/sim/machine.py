@@ -126,6 +126,7 @@ class Machine:
         )
         self.pending.extend(actions)
         self.estate.start()
+        cluster.power.arm(self)
         self.work()
 
     def kill(self) -> None:
@@ -205,6 +206,7 @@ class Machine:
         self.kernel = self.new_kernel()
         self.services.power_off()
         self.estate.guests.power_off()
+        self.cluster.power.gone(self)
         self.run = None
         self.cluster.speech(self)
         self.cluster.corosync.changed()

@@ -63,7 +63,30 @@ def killed(cluster: Cluster, fault: Fault) -> EstateHost:
     return machine.estate
 
 
+def agent(cluster: Cluster, fault: Fault) -> None:
+    """The fence agent of a node is of another kind for a while (power.py)."""
+    cluster.power.agents[NodeId(fault.node)] = str(fault.extra[0])
+    if fault.us:
+        cluster.timeline.after(fault.us, cluster.power.good_again, NodeId(fault.node))
+
+
+def on(cluster: Cluster, fault: Fault) -> None:
+    """Somebody powers a node on."""
+    cluster.machines[NodeId(fault.node)].power_on()
+
+
+def shutdown(cluster: Cluster, fault: Fault) -> None:
+    """The whole node is shut down cleanly; it is powered on again later."""
+    machine = cluster.machines[NodeId(fault.node)]
+    cluster.power.shut_down(machine)
+    if fault.us:
+        cluster.timeline.after(fault.us, machine.power_on)
+
+
 BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
+    Kind.AGENT: agent,
+    Kind.ON: on,
+    Kind.SHUTDOWN: shutdown,
     Kind.GUEST: guests,
     Kind.GUEST_GONE: guest_gone,
     Kind.ORDER_FAILS: order_fails,

@@ -17,6 +17,13 @@ DIRECTED = {
     "acknowledged_by_all": "machines-rule-acknowledged",
     "settled_before_start": "machines-rule-settled",
     "heard_the_epoch": "machines-rule-heard",
+    "status_after_off": "fence-lies-about-a-frozen-node",
+    "signs_through_others": "watchdog-cut-off-in-two-steps",
+    "watchdog_from_last_sign": "watchdog-cut-off-in-two-steps",
+    "watchdog_grace": "watchdog-fed-on-for-a-while",
+    "armed_by_majority": "watchdog-disarmed-in-a-cut",
+    "disarm_is_told": "watchdog-cannot-be-disarmed-alone",
+    "feed_needs_quorum": "watchdog-instead-of-a-pause",
 }
 """The scenario that notices a rule missing."""
 SEEDS = {"open_on_newest": 6, "given_up_by_owner": 1, "pause_below_quorum": 30}

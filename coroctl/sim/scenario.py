@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl.decision.estate.rules import RULES as ESTATE_RULES
 from coroctl.decision.estate.rules import Rules as EstateRules
 from coroctl.decision.rules import RULES, Rules
+from coroctl.decision.settings import Fencing
 from coroctl.errors import ConfigError
 from coroctl.sim.clock import SECOND
 from coroctl.sim.cluster import Cluster
@@ -95,6 +96,8 @@ def build(script: Script, rules: Rules = RULES, estate_rules: EstateRules = ESTA
         failback_delay_us=script.number("failback_delay", 60) * SECOND,
         address=script.options.get("address") != "none",
         service=script.options.get("service") != "none",
+        fencing=Fencing(script.options.get("fencing", "none")),
+        recover_stopped=script.options.get("stopped") == "recover",
     )
     prios = tuple(int(word) for word in script.options["prios"].split(",")) if "prios" in script.options else ()
     cluster = Cluster(
@@ -108,6 +111,7 @@ def build(script: Script, rules: Rules = RULES, estate_rules: EstateRules = ESTA
         hypervisors="replicas" in script.options,
         estate_rules=estate_rules,
     )
+    cluster.power.timeout_us = script.number("watchdog", 0) * SECOND
     cluster.torn = float(script.options.get("torn", "0.5"))
     cluster.daemon_first = float(script.options.get("daemon_first", "0.5"))
     cluster.corosync.detect_us = script.number("detect", 3500) * 1000

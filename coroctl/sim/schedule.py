@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl.decision.estate.rules import RULES as ESTATE_RULES
 from coroctl.decision.estate.rules import Rules as EstateRules
 from coroctl.decision.rules import RULES, Rules
-from coroctl.decision.settings import Settings
+from coroctl.decision.settings import Fencing, Settings
 from coroctl.decision.values import Identity
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.cluster import Cluster
@@ -49,11 +49,14 @@ class Schedule(NamedTuple):
     nftables: bool = True
     replicas: int = 0
     """How many nodes have `replication: on`; with any, nodes have machines."""
+    fencing: Fencing = Fencing.NONE
+    watchdog_s: int = 0
 
     def __str__(self) -> str:
         head = f"nodes={self.nodes} lease={self.lease_ms} heartbeat={self.heartbeat_ms} seed={self.seed}"
         words = [head, *(["failback"] if self.failback else []), *([] if self.nftables else ["nftables=none"])]
         words += [f"replicas={self.replicas}"] if self.replicas else []
+        words += [f"fencing={self.fencing.value} watchdog={self.watchdog_s}"] if self.fencing.value != "none" else []
         return "\n".join([" ".join(words), *map(str, self.faults)])
 
 
@@ -99,6 +102,7 @@ def cluster_of(
         hypervisors=schedule.replicas > 0,
         estate_rules=estate_rules,
     )
+    cluster.power.timeout_us = schedule.watchdog_s * SECOND
     cluster.start()
     for fault in schedule.faults:
         inject(cluster, fault)
@@ -135,6 +139,8 @@ def settings_of(schedule: Schedule) -> Settings:
         holdoff_us=lease + slack + SECOND,
         failback=schedule.failback,
         failback_delay_us=5 * SECOND,
+        fencing=schedule.fencing,
+        recover_stopped=schedule.fencing is not Fencing.NONE,
     )
 
 

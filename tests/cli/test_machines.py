@@ -14,9 +14,9 @@ from coroctl.daemon.inventory.keeper import REPLICA
 from coroctl.daemon.inventory.picture import picture
 from coroctl.decision.core import Start, boot
 from coroctl.decision.estate import core
-from coroctl.decision.estate.facts import facts_of
+from coroctl.decision.estate.facts import Leader, facts_of
 from coroctl.decision.estate.inventory import Inventory, Move
-from coroctl.decision.estate.values import Machine, Position, Seen
+from coroctl.decision.estate.values import Machine, Position, Seen, Stock, Wait, WaitsFor
 from coroctl.decision.values import Record
 from coroctl.model import NodeId
 from tests.decision.build import ME, SETTINGS, THREE, TWO
@@ -51,6 +51,22 @@ def test_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[2].endswith("3 > -: its start failed")
 
 
+def test_what_recovery_waits_for_comes_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the master tells it, here the one that is asked."""
+    lease, _ = boot(Start(ME, 1, SETTINGS, 1000, 5, Record(), None))
+    facts = facts_of(lease, 2000)._replace(leader=Leader(4, ME))
+    waits = (Wait(TWO, WaitsFor.WATCHDOG, 1_000_020), Wait(THREE, WaitsFor.RETRY, 0, "no route"))
+    estate = core.boot(core.Start(ME, KNOWN))._replace(stock=Stock(waits=waits))
+    monkeypatch.setattr("coroctl.client.Client.machines", lambda _: picture(estate, facts))
+    monkeypatch.setattr("coroctl.cli.machines.time.time", lambda: 1_000_005.0)
+    assert main(["machines"]) == 0
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first == "node 2 is lost, and its machines wait for its watchdog, until that must have fired, 15 s from now"
+    assert second == "node 3 is lost, and its machines wait for the next call of its fence agent (no route)"
+
+
 def test_json_has_no_definitions(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["machines", "--json"]) == 0
     out = capsys.readouterr().out
@@ -82,6 +98,6 @@ def test_export_is_the_whole_replica(
 
 
 def test_no_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("coroctl.client.Client.machines", lambda _: {"machines": []})
+    monkeypatch.setattr("coroctl.client.Client.machines", lambda _: {"machines": [], "recovery": []})
     assert main(["machines"]) == 0
     assert "no machines are managed" in capsys.readouterr().out

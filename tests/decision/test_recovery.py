@@ -107,6 +107,15 @@ def test_too_large_is_told_and_does_not_hold_others_up() -> None:
     assert [one.about for one in holder.of(WarnOver)] == ["large"]
 
 
+def test_a_node_whose_starts_hang_keeps_nothing_from_the_others() -> None:
+    holder = Holder(free_mib=-1)
+    holder.stocks[TWO] = holder.ready(free_mib=90_000)
+    holder.stocks[THREE] = holder.ready(free_mib=8000)
+    put(holder, *(machine(f"m{number}", NOBODY, 100) for number in range(2 * STARTS_AT_ONCE)))
+    holder.feed(Tick())
+    assert [node for _, node in granted(holder)] == [TWO] * STARTS_AT_ONCE + [THREE] * STARTS_AT_ONCE
+
+
 def test_starts_under_way_are_bounded_and_their_memory_is_taken() -> None:
     holder = Holder(free_mib=4000, nodes=(TWO,))
     holder.stocks[TWO] = holder.ready(free_mib=4000)

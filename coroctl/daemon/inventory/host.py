@@ -18,6 +18,7 @@ from coroctl.daemon.seal import DATA_MAX
 from coroctl.decision import events as lease
 from coroctl.decision.estate import actions, core, events
 from coroctl.decision.estate.facts import concerned, differs, facts_of
+from coroctl.decision.estate.fences import may_feed
 from coroctl.decision.estate.replica import serve
 from coroctl.errors import CoroctlError
 
@@ -150,8 +151,14 @@ class EstateHost:
     def picture(self) -> dict[str, Any]:
         """For people."""
         if self.state is None or self._lease is None:
-            return {"inventory": None, "machines": []}
+            return {"inventory": None, "recovery": [], "machines": []}
         return picture(self.state, facts_of(self._lease, now_us()))
+
+    def may_feed(self) -> bool:
+        """Whether this node's watchdog may be fed now (C2)."""
+        if self.state is None or self._lease is None:
+            return False
+        return may_feed(self.state, facts_of(self._lease, now_us()))
 
     def pass_on(self, request: Request) -> None:
         """An operator's request about machines."""

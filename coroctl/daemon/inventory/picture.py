@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from coroctl.decision.estate.facts import Facts
     from coroctl.decision.estate.inventory import Move
     from coroctl.decision.estate.state import Estate
-    from coroctl.decision.estate.values import Machine, Position
+    from coroctl.decision.estate.values import Machine, Position, Wait
     from coroctl.model import NodeId
 
 
@@ -28,8 +28,24 @@ def picture(estate: Estate, facts: Facts) -> dict[str, Any]:
             "replicas": [replica(estate, facts, node) for node in sorted(facts.replicas)],
             "alarms": [{"what": what.value, "about": about} for what, about in sorted(estate.alarms, key=str)],
         },
+        "recovery": [wait(one) for one in waits(estate, facts)],
         "machines": [row(one, last.get(one.name)) for _, one in sorted(inventory.machines.items())],
     }
+
+
+def waits(estate: Estate, facts: Facts) -> tuple[Wait, ...]:
+    """What the recovery of lost nodes waits for, as the master tells."""
+    leader = facts.leader
+    if leader is None or leader.node == estate.life.node:
+        return estate.stock.waits
+    fact = facts.nodes.get(leader.node)
+    return fact.stock.waits if fact is not None and fact.heard else ()
+
+
+def wait(one: Wait) -> dict[str, Any]:
+    """One lost node."""
+    waits_for, until_s = one.waits_for.value, one.until_s or None
+    return {"node": one.node, "waits_for": waits_for, "until_s": until_s, "why": one.why or None}
 
 
 def replica(estate: Estate, facts: Facts, node: NodeId) -> dict[str, Any]:

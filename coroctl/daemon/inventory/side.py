@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from coroctl.daemon.fencing.side import FencingSide
 from coroctl.daemon.inventory.host import EstateHost, Tools
 from coroctl.daemon.inventory.keeper import Keeper
 from coroctl.daemon.pull_wire import About
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from coroctl.daemon.configuration import Loaded
     from coroctl.daemon.kit import Note
     from coroctl.daemon.pull import PullClient
     from coroctl.daemon.pull_wire import Question, Reply
@@ -69,11 +71,21 @@ class MachineSide:
     """Of one daemon."""
 
     def __init__(
-        self, node: NodeId, folder: Path, tell: Callable[[lease.Event], None], peers: Peers, note: Note
+        self,
+        node: NodeId,
+        folder: Path,
+        tell: Callable[[lease.Event], None],
+        peers: Peers,
+        note: Note,
+        loaded: Callable[[], Loaded],
     ) -> None:
         self._note = note
+        self._loaded = loaded
         self._keeper = Keeper(folder, lambda event: self.host.tell(event))
-        self.host = EstateHost(node, Tools(self._keeper, peers, Teller(note)), tell)
+        self._fencing = FencingSide(
+            self._fence_conf, lambda event: self.host.tell(event), lambda: self.host.may_feed(), note
+        )
+        self.host = EstateHost(node, Tools(self._keeper, peers, Teller(note), fences=self._fencing), tell)
 
         self.serve_otherwise: Callable[[Question], Awaitable[Reply]] | None = None
         """Answers other nodes' questions that are not about machines."""
@@ -91,8 +103,20 @@ class MachineSide:
             self._note(Level.WARNING, "machines", text=kept.notes_problem)
         missing = lost and kept.inventory.position == NOTHING
         self.host.begin(kept, state, lost=missing or bool(kept.problem), unexpected=unexpected)
+        listener = self._loaded().cluster.listener
+        await self._fencing.begin(listener.watchdog_device, listener.watchdog_s)
+
+    async def leave(self) -> None:
+        """Before the daemon stops: what others must know of first."""
+        await self._fencing.leave()
+
+    def _fence_conf(self) -> tuple[str, dict[NodeId, str]]:
+        cluster = self._loaded().cluster
+        names = {node.nodeid: node.name for node in cluster.nodes if node.nodeid is not None}
+        return cluster.listener.fence_conf, names
 
     async def close(self) -> None:
         """Machines stay as they are (M5)."""
+        await self._fencing.close()
         await self.host.close()
         self._keeper.close()

@@ -34,7 +34,7 @@ from coroctl.decision.estate import desk, replica
 from coroctl.decision.estate.actions import Alarm, DisarmWatchdog, Event, Fence
 from coroctl.decision.estate.state import Call, Dog, Fences, Sighting
 from coroctl.decision.estate.values import NodeFailed, Seen, Wait, WaitsFor, Wanted, Word
-from coroctl.decision.settings import SECOND, Fencing
+from coroctl.decision.settings import MS, SECOND, Fencing
 from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 GRACE_US = 10 * SECOND
 RETRY_US = 2 * SECOND
 RETRY_MAX_US = 300 * SECOND
+LOOK_US = 50 * MS
+"""How often echoes are looked at while a watchdog is to be disarmed."""
 WHY_MAX = 200
 """Characters that a heartbeat carries of what an agent said."""
 
@@ -185,7 +187,8 @@ def wait(turn: Turn, node: NodeId, waits_for: WaitsFor, until: int = 0, why: str
     if known is None or (known.waits_for, known.why) != (waits_for, why) or abs(known.until_s - until_s) > 1:
         fresh = Wait(node, waits_for, until_s, why)
         turn.fences = turn.fences._replace(waits={**turn.fences.waits, node: fresh})
-        turn.over(Alarm.NOT_RECOVERED, str(node))
+        if known is not None and {known.waits_for, waits_for} - {WaitsFor.AGENT, WaitsFor.RETRY, known.waits_for}:
+            turn.over(Alarm.NOT_RECOVERED, str(node))
         turn.alarm(Alarm.NOT_RECOVERED, str(node), waits_for.value)
 
 
@@ -245,7 +248,7 @@ def fenced(turn: Turn, event: Fenced) -> None:
     call = turn.fences.calls[node]
     look(turn)
     off = event.off or (event.on and not turn.life.rules.status_after_off)
-    if off and (signed_at(turn, node) < event.asked_at or not turn.life.rules.signs_void_a_fence):
+    if off and signed_at(turn, node) < event.asked_at:
         took_s = (turn.now - call.begun) / SECOND
         turn.log(Event.FENCED, node=node, detail=f"{took_s:.1f} s")
         failed(turn, node, f"fenced by its agent in {took_s:.1f} s")
@@ -268,7 +271,9 @@ def count_down(turn: Turn, node: NodeId) -> None:
         wait(turn, node, WaitsFor.UNWATCHED)
         return
     grace_us = max(GRACE_US, 2 * turn.facts.promise_us + 6 * SECOND) if turn.life.rules.watchdog_grace else 0
-    began = signed_at(turn, node) if turn.life.rules.watchdog_from_last_sign else turn.fences.lost[node]
+    began = signed_at(turn, node)
+    if not turn.life.rules.watchdog_from_last_sign:
+        began = turn.facts.nodes[node].heard_at if node in turn.facts.nodes else 0
     fires_at = began + timeout_us + grace_us
     if turn.now >= fires_at:
         failed(turn, node, f"its watchdog ({timeout_us / SECOND:g} s) must have fired")
@@ -335,6 +340,8 @@ def follow_own(turn: Turn) -> None:
         turn.fences = turn.fences._replace(dog=Dog())
         turn.do(DisarmWatchdog())
         turn.log(Event.WATCHDOG, detail="disarmed")
+    else:
+        turn.wake_at(turn.now + LOOK_US)
 
 
 def watched(turn: Turn, timeout_us: int) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 AGAIN_US = 10 * SECOND
 """A machine that has just been told something is not told the same again before this."""
+PAUSE_AGAIN_US = SECOND // 2
+"""A pause is urgent; but one that fails at once must not be asked for without end."""
 NOTE_AGAIN_US = SECOND
 LIVE = frozenset({Seen.RUNNING, Seen.PAUSED})
 ENDED = {
@@ -66,13 +68,14 @@ def tell(turn: Turn, order: Order, machine: Machine) -> None:
     if machine.name in own.commands:
         return
     last, again = own.again.get(machine.name, (order, 0))
-    if turn.now < again and order is last and order is not Order.PAUSE:
+    if turn.now < again and order is last:
         turn.wake_at(again)
         return
     number = turn.number()
+    wait_us = PAUSE_AGAIN_US if order is Order.PAUSE else AGAIN_US
     turn.own = own._replace(
         commands={**own.commands, machine.name: (number, order)},
-        again={**own.again, machine.name: (order, turn.now + AGAIN_US)},
+        again={**own.again, machine.name: (order, turn.now + wait_us)},
     )
     turn.do(Command(number, order, machine))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
 
 STARTS_AT_ONCE = 4
-"""On one node: more would not be up sooner, and each waits for its turn with the best choice of that moment."""
+"""On one node: more would not be up sooner, and who waits gets the best choice of a later moment."""
 
 
 class Host:
@@ -41,10 +41,13 @@ class Host:
 def follow(turn: Turn) -> None:
     """Place as much as can be placed now."""
     queue = [one for one in turn.inventory.queue() if one.wanted is Wanted.RUNNING and one.to == NOBODY]
-    left = set()
+    left: set[str] = set()
     if queue and replica.leads(turn):
         hosts = list(hosts_of(turn).values())
-        for machine in queue:
+        for at, machine in enumerate(queue):
+            if hosts and all(one.starting >= STARTS_AT_ONCE for one in hosts):
+                left.update(one.name for one in queue[at:])
+                break
             why = place(turn, machine, hosts)
             if why:
                 left.add(machine.name)
@@ -89,8 +92,10 @@ def place(turn: Turn, machine: Machine, hosts: list[Host]) -> str:
     fitting = [one for one in able if one.free_mib >= machine.memory_mib]
     if not fitting:
         return f"no node has {machine.memory_mib} MiB free"
-    best = max(fitting, key=lambda one: (one.free_mib, -one.node))
-    if best.starting < STARTS_AT_ONCE:
+    # A node whose starts hang must not keep machines from the others.
+    ready = [one for one in fitting if one.starting < STARTS_AT_ONCE]
+    if ready:
+        best = max(ready, key=lambda one: (one.free_mib, -one.node))
         best.take(machine)
         desk.grant(turn, machine, best.node, "recovered")
     return ""

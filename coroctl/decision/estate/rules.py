@@ -26,8 +26,6 @@ class Rules(NamedTuple):
     """C1, C2: what other nodes echo of a lost one counts as a sign of life."""
     status_after_off: bool = True
     """C1: a status that says off is asked for after `off`."""
-    signs_void_a_fence: bool = True
-    """C1: a sign of life after that makes it void."""
     watchdog_from_last_sign: bool = True
     """C2: counted from the last sign, by the holder's clock."""
     watchdog_grace: bool = True

@@ -179,8 +179,8 @@ class WaitsFor(Enum):
 
     AGENT = "its fence agent, which is being called"
     RETRY = "the next call of its fence agent"
-    WATCHDOG = "its watchdog, which must have fired by then"
-    UNWATCHED = "confirm-dead: no majority knows that its watchdog was armed"
+    WATCHDOG = "its watchdog, until that must have fired"
+    UNWATCHED = "confirm-dead: no majority says that it has lost it with an armed watchdog"
     CONFIRM = "confirm-dead: no fencing is configured"
     STOPPED = "confirm-dead: its daemon was stopped cleanly, and nobody knows what runs there"
 
