@@ -79,18 +79,19 @@ class Cluster:
         return {name: by_id[self.nodeid(name)] for name in self.lab.names}
 
     def best(self, *, without: str = "") -> str:
-        """Who has the largest priority among the others, once nothing of an earlier fault bars it any more."""
+        """Who has the largest priority among the others."""
         held = self.priorities()
-        others = (name for name in self.on() if name != without)
-        best = max(others, key=lambda name: (held[name], -self.nodeid(name)))
-        until(lambda: self.eligible(best), SETTLED_S, f"{best} to be eligible", every_s=0.2)
-        return best
+        return max((name for name in self.on() if name != without), key=lambda name: (held[name], -self.nodeid(name)))
 
-    def eligible(self, name: str) -> bool:
-        """What the node's own daemon says of it."""
-        told = self.lab.ask(name, "coroctl", "status", "--json")
-        nodes = json.loads(told.stdout)["nodes"] if told.stdout else ()
-        return any(node["eligible"] for node in nodes if node["nodeid"] == self.nodeid(name))
+    def wait_eligible(self, name: str) -> None:
+        """Until the node's own daemon says so: nothing of an earlier fault bars it any more."""
+
+        def eligible() -> bool:
+            told = self.lab.ask(name, "coroctl", "status", "--json")
+            nodes = json.loads(told.stdout)["nodes"] if told.stdout else ()
+            return any(node["eligible"] for node in nodes if node["nodeid"] == self.nodeid(name))
+
+        until(eligible, SETTLED_S, f"{name} to be eligible", every_s=0.2)
 
     def manager_on(self, name: str) -> bool:
         told = [one for one in self.checker.records() if isinstance(one, Manager) and one.node == name]

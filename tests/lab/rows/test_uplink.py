@@ -39,6 +39,7 @@ def test_row_29_the_uplink_of_the_master_loses_carrier(cluster: Cluster) -> None
 def test_row_21_the_device_of_the_master_vanishes(cluster: Cluster) -> None:
     master = cluster.settle()
     following = cluster.best(without=master)
+    cluster.wait_eligible(following)
     cluster.lab.tell(master, "ip", "link", "delete", "eth0")
     cluster.checker.prove(f"the link of {master}: {proof.carrier(cluster.lab, master)}")
     cluster.checker.wait_answer(following)
