@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from coroctl.errors import ConfigError, LabError
@@ -182,11 +183,22 @@ def test_a_lab_that_does_not_form_says_so_and_is_gone(clean: dict[str, set[str]]
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_while_coming_up(clean: dict[str, set[str]], signal_: signal.Signals) -> None:
     process = subprocess.Popen([*COROCTL, "lab", "up", "--name", "cut-short"], stderr=subprocess.PIPE)
-    until(lambda: "control groups" in _new(clean), 20, "the first machine")
-    process.send_signal(signal_)
-    process.communicate(timeout=30)
-    assert process.returncode == (130 if signal_ is signal.SIGINT else 128 + signal_)
-    assert_nothing_new(clean)
+    try:
+        until(lambda: kept("cut-short"), 60, "the first machine")
+        process.send_signal(signal_)
+        process.communicate(timeout=30)
+        assert process.returncode == (130 if signal_ is signal.SIGINT else 128 + signal_)
+        assert_nothing_new(clean)
+    finally:
+        process.kill()
+        process.communicate()
+        coroctl("lab", "down", "--name", "cut-short")
+
+
+def kept(lab: str) -> bool:
+    """Whether a machine of that lab has its keeper."""
+    words = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+    return any("coroctl.lab.keeper" in line and lab in line for line in words)
 
 
 INNER = textwrap.dedent("""
