@@ -172,7 +172,7 @@ async def test_a_machine_that_obeys_is_stopped_within_its_grace() -> None:
     async with one_machine() as (hypervisor, heard):
         await hypervisor.start("vm1")
         await asyncio.wait_for(hypervisor.stop("vm1", grace_s=60), 10)
-        assert heard.states()["vm1"] is State.OFF
+        await heard.wait(State.OFF, "vm1")
 
 
 async def test_without_a_libvirtd_it_is_gone_and_says_so(tmp_path: Path) -> None:

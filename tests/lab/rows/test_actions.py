@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -130,12 +130,18 @@ def test_median_silence_of_a_priority(cluster: Cluster) -> None:
     assert median(silences) <= HAND_OVER_MS
 
 
+def without_warning(cluster: Cluster, asked_at: str, target: str) -> dict[str, Any] | None:
+    looked = cluster.lab.tell(asked_at, "coroctl", "promote", target, "--dry-run", "--json")
+    preflight: dict[str, Any] = json.loads(looked)["preflight"]
+    return None if any(one["verdict"] == "warn" for one in preflight["checks"]) else preflight
+
+
 def test_a_dry_run_changes_nothing_and_a_lost_terminal_stops_nothing(cluster: Cluster) -> None:
     master = cluster.settle()
     target, asked_at = others(cluster, master)
     before, marks = files(cluster), cluster.marks()
-    looked = cluster.lab.tell(asked_at, "coroctl", "promote", target, "--dry-run", "--json")
-    preflight = json.loads(looked)["preflight"]
+    # What only the target can see is asked of its daemon, which a busy machine may answer for late: a warning then.
+    preflight = until(lambda: without_warning(cluster, asked_at, target), 30, "a preflight in which all is well")
     assert (preflight["gains"], preflight["loses"]) == (cluster.nodeid(target), cluster.nodeid(master))
     checks = {one["name"]: one["verdict"] for one in preflight["checks"]}
     assert checks["manager"] == checks["device"] == "pass"
