@@ -26,7 +26,7 @@ from coroctl.daemon.files import Files
 from coroctl.daemon.inventory.side import MachineSide, Peers
 from coroctl.daemon.master import Master
 from coroctl.daemon.neighbours import Neighbours
-from coroctl.daemon.notify import GuardLink, GuardMissing, Systemd
+from coroctl.daemon.notify import GuardLink, Systemd
 from coroctl.daemon.probing import Probing
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import read_facts, read_run
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from coroctl.model import Role
 
 BEATS_A_WATCHDOG = 4
-GUARD_LOOKS_US = 5_000_000
 SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 END_S = 20
 """What a clean end takes at most beside the manager's stop."""
@@ -135,8 +134,6 @@ class Daemon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk: store.Store | None = None
         self._started = time.time()
-        self._guarded = False
-        self._guard_again = 0
         self._lists: tuple[Voters, ...] = ()
         self._role: Role | None = None
         self._seen: tuple[object, ...] = ()
@@ -326,7 +323,7 @@ class Daemon:
             device=outfit.device,
             service=outfit.service,
             dead_man=self._dead_man(),
-            guard=self._guard_is_there(),
+            guard=self._guard.is_there(),
             votes=Votes(view.present, view.needed, view.expected, view.ring_id) if view and view.needed else None,
             statuses=dict.fromkeys(view.left, NodeStatus.LEFT) if view else {},
             stalls=self.shell.stalls,
@@ -346,18 +343,6 @@ class Daemon:
         if post is None:
             return DeadMan.NONE
         return DeadMan.NFTABLES if post.gate is not None else DeadMan.LIFETIME
-
-    def _guard_is_there(self) -> bool:
-        """Looked for now and then: each nudge wakes it up."""
-        if clock.now_us() >= self._guard_again:
-            self._guard_again = clock.now_us() + GUARD_LOOKS_US
-            try:
-                self._guard.nudge()
-            except GuardMissing:
-                self._guarded = False
-            else:
-                self._guarded = True
-        return self._guarded
 
     # Signals, and what nobody expected
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BRISK = Limits(half_line_s=0.2, idle_s=0.4, unread_s=0.3, watch_s=0.02, pulse_s=0.1)
 CHANGE: dict[str, Any] = {"term": 3, "configuration": {"version": 7, "digest": "ab"}, "node": 2}
-STALL_S = 0.1
+STALL_S = 0.25
 
 
 class Beat:
