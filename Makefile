@@ -65,7 +65,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 unit: venv
-	$(BIN)/pytest -m "not lab" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not lab and not slow" $(PYTEST_ARGS)
 
 test: packages-test venv libvirt lint ## everything CI runs, real clusters included (root)
 	$(SUDO) $(BIN)/pytest -m "not slow" --durations=15 $(PYTEST_ARGS)
