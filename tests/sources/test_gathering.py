@@ -91,6 +91,7 @@ async def test_who_follows_is_told_where_it_broke_off(tmp_path: Path, monkeypatc
             yield b'{"lines": [%s], "cut": false}' % b", ".join(lines[:3])
             raise ReaderError("gone")
         yield b'{"lines": [%s], "cut": false}' % b", ".join(lines[1:])
+        await asyncio.Event().wait()
 
     async with telling(tmp_path, log) as daemon:
         found = await gathered(
