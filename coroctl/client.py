@@ -74,7 +74,10 @@ class Stream:
         return self._line.fileno()
 
     def take(self) -> list[Json]:
-        """What has come since, without waiting. Raises Silent when the connection has ended."""
+        """What has come since, without waiting. Raises Silent when the connection has ended, and what went wrong.
+
+        What came before an error is returned first: whoever must not miss the error calls until nothing comes.
+        """
         return self._line.ready()
 
     def __iter__(self) -> Iterator[Json]:

@@ -87,7 +87,7 @@ class Line:
         return self._cut(end)
 
     def ready(self) -> list[Json]:
-        """Whole answers that have come."""
+        """Whole answers that have come. One that says what went wrong is raised when those before it were returned."""
         self._socket.settimeout(0)
         try:
             while self._receive():
@@ -97,9 +97,16 @@ class Line:
         except Silent:
             if b"\n" not in self._buffer:
                 raise
-        found = []
+        found: list[Json] = []
         while (end := self._buffer.find(b"\n")) >= 0:
-            found.append(result(self._cut(end)))
+            try:
+                found.append(result(bytes(self._buffer[:end])))
+            except CoroctlError:
+                if found:
+                    break
+                self._cut(end)
+                raise
+            self._cut(end)
         return found
 
     def _receive(self) -> int:

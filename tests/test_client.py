@@ -305,6 +305,18 @@ def test_a_daemon_that_breaks_off(tmp_path: Path) -> None:
         client.snapshot()
 
 
+def test_what_came_before_an_error_is_not_lost_with_it(tmp_path: Path) -> None:
+    told = b'{"v": 1, "id": "-", "result": {"n": %d}}\n'
+    gone = b'{"v": 1, "id": "-", "error": {"code": "failed", "text": "it is gone"}}\n'
+    with pretending(tmp_path, lambda connection: connection.sendall(told % 1 + told % 2 + gone)) as client:
+        stream = client.watch()
+        select.select([stream], [], [], DEADLINE_S)
+        assert stream.take() == [{"n": 1}, {"n": 2}]
+        with pytest.raises(Rejected, match="it is gone"):
+            stream.take()
+        stream.close()
+
+
 @pytest.mark.parametrize(
     "line",
     [b"nonsense", b"[]", b"{}", b'{"error": 5}', b"\xff", b'{"result"}', pytest.param(b"[" * 100_000, id="deep")],

@@ -146,18 +146,20 @@ class Gathering:
         return found
 
     def _take(self, source: _Source) -> list[Piece]:
-        assert source.stream is not None
-        try:
-            news = source.stream.take()
-        except CoroctlError as error:
-            return [self._failed(source, error)]
-        found = []
-        for said in news:
-            source.heard = time.monotonic()
-            found.append(self._piece(source, said))
-            if said.get("last"):
-                self._forget(source)
+        found: list[Piece] = []
+        while source.stream is not None:
+            try:
+                news = source.stream.take()
+            except CoroctlError as error:
+                return [*found, self._failed(source, error)]
+            if not news:
                 break
+            source.heard = time.monotonic()
+            for said in news:
+                found.append(self._piece(source, said))
+                if said.get("last"):
+                    self._forget(source)
+                    break
         return found
 
     def _piece(self, source: _Source, said: Json) -> Piece:
