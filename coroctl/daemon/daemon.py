@@ -202,6 +202,7 @@ class Daemon:
             self.reporter.note(Level.WARNING, "no-group", group=group, text="only root can use its socket")
         self._systemd.ready()
         self._beat()
+        self.machines.host.reach()
 
     def _tools(self, state: State) -> Tools:
         """The transport's seal names this life, which the first step has just begun."""

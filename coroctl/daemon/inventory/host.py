@@ -48,10 +48,16 @@ class NoHypervisor(CoroctlError):
 
 
 class Hypervisor(Protocol):
-    """This node's. Each command ends in Done or Failed, told to the host."""
+    """This node's. Each command ends in Done or Failed, told to the host; and so is what it has."""
+
+    def begin(self) -> None:
+        """Reach it, from the first time on that there may be machines. Again and again."""
 
     def give(self, command: actions.Command) -> None: ...
     async def read(self, name: str) -> events.DomainRead: ...
+
+    def manages(self, names: frozenset[str]) -> None:
+        """This node's own machines from now on."""
 
 
 class Disk(Protocol):
@@ -104,6 +110,7 @@ class EstateHost:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._wake = 0
+        self._reaching = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._steps: dict[int, asyncio.Future[None]] = {}
         self._numbers = count(1)
@@ -113,6 +120,8 @@ class EstateHost:
         """The first step of this life comes with the first event that concerns it."""
         self._unexpected = unexpected
         self.state = core.boot(core.Start(self._node, kept.inventory, kept.notes, lost, kept.problem))
+        if self._tools.hypervisor is not None:
+            self._tools.hypervisor.manages(kept.notes.managed)
         self.after(None, state)
 
     async def close(self) -> None:
@@ -129,8 +138,18 @@ class EstateHost:
     def after(self, before: State | None, now: State) -> None:
         """A step of the lease's core is over."""
         self._lease = now
-        if self.concerned() and (before is None or differs(before, now)):
+        if not self.concerned():
+            return
+        if self._reaching and self._tools.hypervisor is not None:
+            self._tools.hypervisor.begin()
+        if before is None or differs(before, now):
             self.tell(events.Tick())
+
+    def reach(self) -> None:
+        """The daemon's start is over, and has time for libvirt (which takes 50 ms to load)."""
+        self._reaching = True
+        if self._lease is not None:
+            self.after(self._lease, self._lease)
 
     def concerned(self) -> bool:
         """Whether there is anything to do with machines."""
@@ -191,7 +210,7 @@ class EstateHost:
     def _perform(self, action: Action) -> None:
         match action:
             case actions.StoreOperations() | actions.StoreWhole() | actions.StoreNotes():
-                self._tools.disk.submit(self._loop, action)
+                self._store(action)
             case actions.PullFrom():
                 self._begin(self._pull(action))
             case actions.ReadDomain():
@@ -204,6 +223,11 @@ class EstateHost:
                 self._set_wake(at)
             case _:
                 self._answer(action)
+
+    def _store(self, action: Write) -> None:
+        self._tools.disk.submit(self._loop, action)
+        if isinstance(action, actions.StoreNotes) and self._tools.hypervisor is not None:
+            self._tools.hypervisor.manages(action.notes.managed)
 
     def _answer(self, action: actions.Tell | actions.Answer | actions.StepDone | actions.StepFailed) -> None:
         match action:

@@ -1,4 +1,4 @@
-"""Everything about machines that a daemon has, wired: the estate's host, its thread for the disk, its way to others.
+"""Everything about machines that a daemon has, wired: the estate's host, its disk, hypervisor, way to others.
 
 The daemon makes one, and passes on what concerns it. Owns no rule.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from coroctl.daemon.fencing.side import FencingSide
 from coroctl.daemon.inventory.host import EstateHost, Tools
 from coroctl.daemon.inventory.keeper import Keeper
+from coroctl.daemon.machines.side import HypervisorSide
 from coroctl.daemon.pull_wire import About
 from coroctl.daemon.rendering import Level
 from coroctl.decision.estate.values import NOTHING
@@ -85,7 +86,9 @@ class MachineSide:
         self._fencing = FencingSide(
             self._fence_conf, lambda event: self.host.tell(event), lambda: self.host.may_feed(), note
         )
-        self.host = EstateHost(node, Tools(self._keeper, peers, Teller(note), fences=self._fencing), tell)
+        self._hypervisor = HypervisorSide(lambda event: self.host.tell(event), note)
+        tools = Tools(self._keeper, peers, Teller(note), self._hypervisor, self._fencing)
+        self.host = EstateHost(node, tools, tell)
 
         self.serve_otherwise: Callable[[Question], Awaitable[Reply]] | None = None
         """Answers other nodes' questions that are not about machines."""
@@ -118,5 +121,6 @@ class MachineSide:
     async def close(self) -> None:
         """Machines stay as they are (M5)."""
         await self._fencing.close()
+        await self._hypervisor.close()
         await self.host.close()
         self._keeper.close()

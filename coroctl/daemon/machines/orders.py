@@ -46,13 +46,9 @@ def told(what: Told) -> events.Hypervisor | events.HypervisorGone:
             assert_never(what)
 
 
-def troubles(picture: Picture, managed: Collection[str]) -> tuple[str, ...]:
-    """What an operator should change about managed machines, one line each."""
-    return tuple(
-        f"{one.name} is managed, and libvirtd starts it when this node boots: virsh autostart --disable {one.name}"
-        for one in picture.domains
-        if one.autostart and one.name in managed
-    )
+def autostarted(picture: Picture, managed: Collection[str]) -> frozenset[str]:
+    """Managed machines that libvirtd would start by itself when this node boots."""
+    return frozenset(one.name for one in picture.domains if one.autostart and one.name in managed)
 
 
 class Orders:

@@ -56,7 +56,7 @@ class House:
         self.keeper = Keeper(folder, lambda event: self.host.tell(event))
         self.host = EstateHost(ALONE, Tools(self.keeper, self, self, self), self.shell.tell)  # type: ignore[arg-type]
 
-    def begin(self) -> None:
+    def enter(self) -> None:
         found = Start(ALONE, 5, SETTINGS, now_us(), 99, Record(), None, frozenset({ALONE}), quorate=True)
         self.shell.begin(found, lambda _: LeaseTools(self, self, self, self, self, self.host))  # type: ignore[arg-type]
         state = self.shell.state
@@ -134,7 +134,7 @@ class House:
 
     def ignored(self, *_: Any) -> None: ...
 
-    send_heartbeat = write_run = logged = warned = configured = failed = file_failed = ignored
+    begin = manages = send_heartbeat = write_run = logged = warned = configured = failed = file_failed = ignored
 
 
 def serves(house: House) -> bool:
@@ -151,7 +151,7 @@ async def test_what_was_adopted_is_known_to_the_next_life_and_started_there(
     tmp_path: Path, domains: dict[str, Domain]
 ) -> None:
     house = House(tmp_path, domains)
-    house.begin()
+    house.enter()
     await house.until(lambda: serves(house))
     assert await house.ask("one", Verb.MACHINE_ADOPT, "a") == Answer("one", Verdict.OK)
     refused = await house.ask("two", Verb.MACHINE_ADOPT, "nobody")
@@ -163,7 +163,7 @@ async def test_what_was_adopted_is_known_to_the_next_life_and_started_there(
 
     domains["a"] = Domain("a", "uuid a", Seen.OFF)
     again = House(tmp_path, domains)
-    again.begin()
+    again.enter()
     await again.until(lambda: serves(again) and "start a" in again.told)
     found = again.host.state
     assert found is not None
@@ -175,7 +175,7 @@ async def test_what_was_adopted_is_known_to_the_next_life_and_started_there(
 
 async def test_without_a_machine_nothing_is_written(tmp_path: Path) -> None:
     house = House(tmp_path, {})
-    house.begin()
+    house.enter()
     await house.until(lambda: serves(house))
     await house.end()
     assert list(tmp_path.iterdir()) == []
