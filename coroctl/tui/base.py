@@ -11,6 +11,7 @@ from textual.app import App
 from textual.binding import Binding
 
 from coroctl.tui import clipboard, saving, terminal
+from coroctl.tui.driver import PatientDriver
 from coroctl.tui.profile import Profile, theme
 from coroctl.tui.screens.small import TooSmall, too_small
 from coroctl_widgets import Badge
@@ -45,7 +46,7 @@ class TerminalApp(App[None]):
     ]
 
     def __init__(self, profile: Profile = PLAIN) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__(driver_class=PatientDriver, ansi_color=True)
         self._profile = profile
         self.badge = Badge(profile.name, profile.colour)
         self._before = terminal.settings()
