@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.decision.actions import Action
 from coroctl.decision.estate.values import EMPTY as NO_STOCK
 from coroctl.decision.estate.values import Stock
+from coroctl.decision.making import Making
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.values import (
     NOBODY,
@@ -25,11 +27,9 @@ from coroctl.decision.values import (
 from coroctl.model import NodeId, Role
 
 if TYPE_CHECKING:
-    from coroctl.decision.actions import Action, Alarm, Step
+    from coroctl.decision.actions import Alarm, Step
     from coroctl.decision.messages import Answer, Edit, Request
     from coroctl.decision.settings import Settings, Voters
-
-NEVER = 1 << 62
 
 
 class Life(NamedTuple):
@@ -316,11 +316,10 @@ class State(NamedTuple):
     """When a Tick is wanted."""
 
 
-class Turn:
+class Turn(Making[Action]):
     """One step in the making: the groups of a state, replaced as the rules say, and the actions so far."""
 
     __slots__ = (
-        "actions",
         "alarms",
         "ballots",
         "business",
@@ -334,13 +333,10 @@ class Turn:
         "heard",
         "life",
         "lists",
-        "now",
-        "numbers",
         "peers",
         "speech",
         "state",
         "stock",
-        "wake",
         "world",
     )
 
@@ -359,13 +355,11 @@ class Turn:
             self.speech,
             self.stock,
             self.alarms,
-            self.numbers,
-            self.wake,
+            numbers,
+            _,
         ) = state
-        self.now = now
+        super().__init__(now, numbers)
         self.draw = draw
-        self.wake = NEVER
-        self.actions: list[Action] = []
         self.heard: dict[NodeId, News] = {}
         self.current: Identity | None = None
         self.lists = self.files.lists
@@ -389,17 +383,3 @@ class Turn:
             self.numbers,
             self.wake,
         )
-
-    def do(self, action: Action) -> None:
-        """Ask for an action."""
-        self.actions.append(action)
-
-    def number(self) -> int:
-        """A fresh number for an operation."""
-        self.numbers += 1
-        return self.numbers
-
-    def wake_at(self, moment: int) -> None:
-        """Something is to be decided at that moment of time to come."""
-        if self.now < moment < self.wake:
-            self.wake = moment

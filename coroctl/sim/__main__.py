@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.decision.rules import RULES, Rules
-from coroctl.sim import mutations, rounds, scenario, schedule, search, takeover
+from coroctl.sim import drawing, mutations, rounds, scenario, schedule, search, takeover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ def soak(args: argparse.Namespace) -> int:
     begun, seed, bad = time.monotonic(), args.seed, 0
     end = begun + args.minutes * 60
     while (seed < args.seed + args.count) if args.count else (time.monotonic() < end):
-        result, _ = schedule.run(schedule.draw(seed))
+        result, _ = schedule.run(drawing.draw(seed))
         if result.violations:
             bad += 1
             print(f"seed {seed}: {result.violations[0]}", flush=True)
@@ -36,7 +36,7 @@ def soak(args: argparse.Namespace) -> int:
 
 def replay(args: argparse.Namespace) -> int:
     """One seed again, shrunk to what it takes, with its log."""
-    drawn = schedule.draw(args.seed)
+    drawn = drawing.draw(args.seed)
     result, _ = schedule.run(drawn)
     promises = {violation.promise for violation in result.violations}
 

@@ -1,4 +1,4 @@
-"""Random schedules with machines: any schedule of schedule.py, and machines, moves and their own faults amid it.
+"""Random schedules with machines: any schedule of drawing.py, and machines, moves and their own faults amid it.
 
 Drawn apart from the seed's ordinary schedule, so that those stay what they are.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from random import Random
 
 from coroctl.sim.clock import MS, SECOND
+from coroctl.sim.drawing import LAST_BEGIN, draw, span
 from coroctl.sim.kinds import Fault, Kind
-from coroctl.sim.schedule import ALL_OVER, LAST_BEGIN, Schedule, draw, span
+from coroctl.sim.schedule import ALL_OVER, Schedule
 
 NOT_WITH_MACHINES = frozenset({Kind.CLONE})
 """Two machines with one id: beyond what P2 promises without fencing, as a clone's hypervisor is another one."""

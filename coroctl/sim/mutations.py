@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.decision.rules import RULES, Rules
-from coroctl.sim import scenario, schedule
+from coroctl.sim import drawing, scenario, schedule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def by_chance(rule: str, budget: int = BUDGET) -> Caught | None:
     """The first seed of the normal budget that breaks a promise."""
     begun = time.monotonic()
     for seed in range(budget):
-        result, _ = schedule.run(schedule.draw(seed)._replace(check_liveness=False), without(rule))
+        result, _ = schedule.run(drawing.draw(seed)._replace(check_liveness=False), without(rule))
         if result.violations:
             return Caught(f"seed {seed}", str(result.violations[0]), time.monotonic() - begun)
     return None

@@ -6,7 +6,7 @@ import pytest
 
 from coroctl.decision.messages import Verdict
 from coroctl.decision.rules import RULES
-from coroctl.sim import schedule
+from coroctl.sim import drawing, schedule
 from coroctl.sim.clock import SECOND
 from coroctl.sim.kinds import Fault, Kind
 
@@ -28,13 +28,13 @@ KEPT = {
 @pytest.mark.parametrize("batch", range(10))
 def test_five_hundred_schedules(batch: int) -> None:
     for seed in range(batch * BATCH, (batch + 1) * BATCH):
-        result, _ = schedule.run(schedule.draw(seed))
+        result, _ = schedule.run(drawing.draw(seed))
         assert not result.violations, f"python -m coroctl.sim replay {seed}: {result.violations[0]}"
 
 
 @pytest.mark.parametrize("seed", KEPT)
 def test_kept_seeds(seed: int) -> None:
-    result, _ = schedule.run(schedule.draw(seed))
+    result, _ = schedule.run(drawing.draw(seed))
     assert not result.violations, KEPT[seed]
 
 
@@ -42,26 +42,26 @@ def test_kept_seeds(seed: int) -> None:
 @pytest.mark.timeout(1800)
 def test_soak() -> None:
     for seed in range(10_000, 11_000):
-        result, _ = schedule.run(schedule.draw(seed))
+        result, _ = schedule.run(drawing.draw(seed))
         assert not result.violations, f"python -m coroctl.sim replay {seed}: {result.violations[0]}"
 
 
 def test_a_seed_is_a_run() -> None:
-    first, one = schedule.run(schedule.draw(7), keep_events=True)
-    second, other = schedule.run(schedule.draw(7), keep_events=True)
+    first, one = schedule.run(drawing.draw(7), keep_events=True)
+    second, other = schedule.run(drawing.draw(7), keep_events=True)
     assert first == second
     assert one.events == other.events
 
 
 def test_the_generator_draws_every_kind_of_fault() -> None:
-    drawn = {fault.kind for seed in range(400) for fault in schedule.draw(seed).faults}
+    drawn = {fault.kind for seed in range(400) for fault in drawing.draw(seed).faults}
     about_machines = {Kind.GUEST, Kind.GUEST_GONE, Kind.ORDER_FAILS, Kind.REPLICA_LOST, Kind.REPLICA_OLD}
     about_fences = {Kind.AGENT, Kind.ON, Kind.SHUTDOWN}
     assert drawn == set(Kind) - about_machines - about_fences
 
 
 def test_shrinking_keeps_only_what_is_needed() -> None:
-    drawn = schedule.draw(3)
+    drawn = drawing.draw(3)
     assert len(drawn.faults) > 2
     needed = drawn.faults[1]
     small = schedule.shrink(drawn, lambda one: needed in one.faults)
@@ -89,7 +89,7 @@ OF_NODES = ("PRIORITY", "PROMOTE", "SUSPEND", "RESUME")
 )
 def test_a_thousand_operator_commands_amid_faults(seed: int, verbs: tuple[str, ...]) -> None:
     """P3, faults.md row 25. The third seed loses answers to a clone: what was done is not refused when asked again."""
-    drawn = schedule.draw(700 + seed)
+    drawn = drawing.draw(700 + seed)
     asks = [
         Fault(
             SECOND + number * 35_000,

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.estate.actions import Log, Notes, Order, Warn, WarnOver
+from coroctl.decision.estate.actions import Action, Log, Notes, Order, Warn, WarnOver
 from coroctl.decision.estate.inventory import EMPTY, Inventory
 from coroctl.decision.estate.rules import RULES, Rules
 from coroctl.decision.estate.values import EMPTY as NO_STOCK
 from coroctl.decision.estate.values import NOTHING, Domain, Operation, Position, Stock, Wait
+from coroctl.decision.making import Making
 from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
     from coroctl.decision.actions import Step
-    from coroctl.decision.estate.actions import Action, Alarm, Event
+    from coroctl.decision.estate.actions import Alarm, Event
     from coroctl.decision.estate.events import Input, Wish
     from coroctl.decision.values import Mark
     from coroctl.model import NodeId
-
-NEVER = 1 << 62
 
 
 class Life(NamedTuple):
@@ -171,23 +170,19 @@ class Estate(NamedTuple):
     wake: int = 0
 
 
-class Turn:
+class Turn(Making[Action]):
     """One step in the making."""
 
     __slots__ = (
-        "actions",
         "alarms",
         "desk",
         "facts",
         "fences",
         "life",
-        "now",
-        "numbers",
         "own",
         "problem",
         "replica",
         "stock",
-        "wake",
         "wall_s",
     )
 
@@ -201,12 +196,11 @@ class Turn:
             self.stock,
             self.alarms,
             self.problem,
-            self.numbers,
+            numbers,
             _,
         ) = estate
-        self.now, self.wall_s, self.facts = given.now, given.wall_s, given.facts
-        self.wake = NEVER
-        self.actions: list[Action] = []
+        super().__init__(given.now, numbers)
+        self.wall_s, self.facts = given.wall_s, given.facts
 
     def close(self) -> Estate:
         """The estate after the step."""
@@ -227,20 +221,6 @@ class Turn:
     def inventory(self) -> Inventory:
         """The newest that this node knows."""
         return self.replica.inventory
-
-    def do(self, action: Action) -> None:
-        """Ask for an action."""
-        self.actions.append(action)
-
-    def number(self) -> int:
-        """A fresh number."""
-        self.numbers += 1
-        return self.numbers
-
-    def wake_at(self, moment: int) -> None:
-        """Something is to be decided at that moment of time to come."""
-        if self.now < moment < self.wake:
-            self.wake = moment
 
     def log(self, event: Event, name: str = "", node: int = 0, detail: str = "") -> None:
         """One line."""
