@@ -65,7 +65,7 @@ def _wire(node: Node, link: Link, usual: float | None, flaps: int) -> Iterator[A
 def rifts(snapshot: Snapshot) -> Iterator[Alarm]:
     """Partial cuts, as the daemons' heartbeats show them."""
     for one in parted(snapshot):
-        todo = "look for a firewall, a filter or a broken switch between the two; coroctl shows the matrix under l"
+        todo = "look for a firewall, a filter or a broken switch between the two; the console's Links show who hears whom"
         yield Alarm(Severity.WARNING, Kind.CUT, described(snapshot, one), todo, one.deaf)
 
 

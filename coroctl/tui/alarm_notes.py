@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from coroctl.alarms import Alarm
 
-BELL = "a"
-"""The key that shows them all."""
 MARGIN = 4
 """Cells left and right of a line."""
 
@@ -42,9 +40,9 @@ def _head(alarm: Alarm) -> Note:
     return Note(f"{'ALARM' if critical else 'warning'}: {alarm.text}", Tone.BAD if critical else Tone.WARN)
 
 
-def some(alarms: Sequence[Alarm], most: int) -> tuple[Note, ...]:
-    """The first of them, so many lines at most; the last line says how many more there are."""
+def some(alarms: Sequence[Alarm], most: int, key: str) -> tuple[Note, ...]:
+    """The first of them, so many lines at most; the last line says how many more there are, and the key for all."""
     if len(alarms) <= most:
         return tuple(brief(alarm) for alarm in alarms)
     rest = len(alarms) - most + 1
-    return (*(brief(alarm) for alarm in alarms[: most - 1]), Note(f"and {rest} more: key {BELL}", Tone.WARN))
+    return (*(brief(alarm) for alarm in alarms[: most - 1]), Note(f"and {rest} more: key {key}", Tone.WARN))

@@ -151,22 +151,22 @@ def _config(node: Node, snapshot: Snapshot, current: int | None) -> Cell:
 
 
 def notes(
-    snapshot: Snapshot, chosen: str | None, alarms: Sequence[Alarm] = (), height: int = LEAST_HEIGHT
+    snapshot: Snapshot, chosen: str | None, alarms: Sequence[Alarm] = (), height: int = LEAST_HEIGHT, key: str = ""
 ) -> tuple[Note, ...]:
     """Who is master and why the chosen row's node is not, where a corolistener tells it; and what is wrong.
 
-    `height`: of the terminal.
+    `height`: of the terminal; `key`: what shows all alarms.
     """
     most = max(1, MOST_WRONG + (height - LEAST_HEIGHT) // 4)
     told = snapshot.mastership
     if told is None:
-        return some(alarms, most)
+        return some(alarms, most, key)
     found = [_master(snapshot, told)]
     node = next((node for node in snapshot.nodes if str(node.nodeid) == chosen), None)
     found.append(Note(f"{label(node)} is not master: {node.reason}" if node and node.reason else "", Tone.DIM))
     if told.change:
         found.append(Note(f"under way: {told.change}"))
-    return (*found, *some(alarms, most - bool(told.change)))
+    return (*found, *some(alarms, most - bool(told.change), key))
 
 
 def _master(snapshot: Snapshot, told: Mastership) -> Note:

@@ -182,10 +182,10 @@ def test_notes_of_a_cluster_without_a_master() -> None:
 
 def test_notes_of_what_is_wrong_stay_few() -> None:
     wrong = [Alarm(Severity.CRITICAL, Kind.QUORUM, "a", "do"), *[Alarm(Severity.WARNING, Kind.LINK, "b", "look")] * 3]
-    assert notes(ruled(), "1", wrong)[2:] == (
+    assert notes(ruled(), "1", wrong, key="A")[2:] == (
         Note("ALARM: a > do", Tone.BAD),
         Note("warning: b > look", Tone.WARN),
-        Note("and 2 more: key a", Tone.WARN),
+        Note("and 2 more: key A", Tone.WARN),
     )
     assert notes(ruled(change="priority 1 50"), "1", wrong[:2])[2:] == (
         Note("under way: priority 1 50"),

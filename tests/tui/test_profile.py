@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.widgets import Label
 
 from coroctl.alarms import Alarm, Kind, Severity
 from coroctl.model import NodeId, NodeStatus
@@ -14,8 +15,8 @@ from coroctl.tui.app import Console
 from coroctl.tui.bell import REST_S, Bell
 from coroctl.tui.profile import Profile, theme
 from coroctl.tui.screens.links import Links
-from coroctl_widgets import LiveTable
-from tests.alarms.build import THREE, WELL, changed
+from coroctl_widgets import LiveTable, Notes
+from tests.alarms.build import THREE, TWO, WELL, changed, link
 from tests.tui.feeds import ByHand
 from tests.tui.test_screens import Compare, Stage
 
@@ -50,6 +51,19 @@ async def test_a_key_may_be_another_one() -> None:
         assert table.cursor_key == "3"
         await pilot.press("escape", "L")
         assert isinstance(pilot.app.screen, Links)
+
+
+async def test_a_text_names_the_key_that_the_user_has_chosen() -> None:
+    worse = WELL
+    for node in THREE, TWO:
+        down = tuple(link(number, node)._replace(connected=False) for number in (0, 1))
+        worse = changed(node, worse, links=down)
+    stage = staged(Profile(keys={"alarms": "A", "quit": "f10"}))
+    async with stage.console.run_test(size=(80, 24)) as pilot:
+        await stage.show(pilot, worse)
+        assert "more: key A" in pilot.app.screen.query_one("#notes", Notes).value[-1].text
+        await pilot.resize_terminal(40, 10)
+        assert "or f10 to leave" in str(pilot.app.screen.query_one(Label).render())
 
 
 def test_every_binding_can_be_changed_or_is_known_to_be_fixed() -> None:

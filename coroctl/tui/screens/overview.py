@@ -13,6 +13,7 @@ from textual.widgets import Footer
 from coroctl.model import NodeId
 from coroctl.sources.changes import changes
 from coroctl.tui import presenters
+from coroctl.tui.key_names import key_of
 from coroctl.tui.messages import Opened
 from coroctl.tui.screens.acting import ActingScreen
 from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
@@ -164,7 +165,8 @@ class Overview(ActingScreen):
             self._show_notes(self._snapshot)
 
     def _show_notes(self, snapshot: Snapshot) -> None:
-        self._notes.show_lines(presenters.notes(snapshot, self._nodes_table.cursor_key, self._alarms, self._height))
+        chosen, key = self._nodes_table.cursor_key, key_of(self, "alarms")
+        self._notes.show_lines(presenters.notes(snapshot, chosen, self._alarms, self._height, key))
 
     def show_age(self, snapshot: Snapshot, age: float) -> None:
         """Say how old the data are."""

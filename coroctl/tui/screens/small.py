@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from textual.screen import Screen
 from textual.widgets import Label
 
+from coroctl.tui.key_names import key_of
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
@@ -38,5 +40,5 @@ class TooSmall(Screen[None]):
         width, height = self.app.size
         return (
             f"This terminal has {width}x{height} cells, the console needs {LEAST_WIDTH}x{LEAST_HEIGHT}.\n"
-            "Make it larger, or q to leave: coroctl -l is short."
+            f"Make it larger, or {key_of(self, 'quit')} to leave: coroctl -l is short."
         )
