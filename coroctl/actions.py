@@ -25,6 +25,8 @@ class Risk(Enum):
     NONE = "interrupts nothing"
     MAY_MOVE = "may move the address and the manager"
     MOVES = "moves the address and the manager"
+    STOPS_MACHINE = "stops a machine and starts it elsewhere"
+    RUNS_TWICE = "lets machines run twice, if the node is not dead"
 
 
 class Verdict(Enum):
@@ -36,7 +38,7 @@ class Verdict(Enum):
 
 
 class Action(NamedTuple):
-    """One thing that an operator may do, to a node or to the configuration file."""
+    """One thing that an operator may do, to a node, a virtual machine or the configuration file."""
 
     name: str
     """Of the command, and in menus."""
@@ -84,7 +86,29 @@ ADOPT = Action(
     Risk.MAY_MOVE, typed=False,
 )  # fmt: skip
 
-ACTIONS = (PRIORITY, PROMOTE, SUSPEND, RESUME, NODE_ADD, NODE_REMOVE, RESTORE, ADOPT)
+MACHINE_ADOPT = Action(
+    "machine adopt", "machine-adopt", "", "Adopt", "let corolistener manage a machine of a node's hypervisor",
+    Risk.NONE, typed=False,
+)  # fmt: skip
+MACHINE_FORGET = Action(
+    "machine forget", "machine-forget", "", "Forget", "manage a machine no more; it stays as it is",
+    Risk.NONE, typed=False,
+)  # fmt: skip
+MACHINE_MOVE = Action(
+    "machine move", "machine-move", "", "Move", "stop a machine, and start it on another node",
+    Risk.STOPS_MACHINE, typed=False,
+)  # fmt: skip
+CONFIRM_DEAD = Action(
+    "confirm-dead", "confirm-dead", "", "Confirm dead", "say that a lost node has no power: its machines run elsewhere",
+    Risk.RUNS_TWICE, typed=True,
+)  # fmt: skip
+
+ACTIONS = (
+    PRIORITY, PROMOTE, SUSPEND, RESUME, NODE_ADD, NODE_REMOVE, RESTORE, ADOPT,
+    MACHINE_ADOPT, MACHINE_FORGET, MACHINE_MOVE, CONFIRM_DEAD,
+)  # fmt: skip
+ABOUT_MACHINES = frozenset({MACHINE_ADOPT, MACHINE_FORGET, MACHINE_MOVE, CONFIRM_DEAD})
+"""These change no configuration."""
 IN_CONSOLE = tuple(one for one in ACTIONS if one.key)
 
 
@@ -128,12 +152,16 @@ class Ask(NamedTuple):
     """Its links' addresses."""
     former: tuple[int, str] = (0, "")
     """Version and sha256 of the file that is to be restored."""
+    machine: str = ""
+    """The virtual machine that it is about."""
 
     def arguments(self) -> dict[str, object]:
         """The verb's own ones on the control socket."""
         found: dict[str, object] = {} if self.value is None else {"value": self.value}
         if self.name:
             found.update(name=self.name, addresses=list(self.addresses))
+        if self.machine:
+            found["machine"] = self.machine
         if self.former[1]:
             found["former"] = {"version": self.former[0], "digest": self.former[1]}
         return found
@@ -176,10 +204,17 @@ def must_type(action: Action, outlook: Outlook) -> bool:
 
 
 def to_type(ask: Ask, outlook: Outlook) -> str:
-    """The word that is to be typed: the node's name, else its id; of a former file its version."""
+    """The word that is to be typed: the node's name, else its id; of a former file its version; a machine's name."""
     if ask.former[1]:
         return str(ask.former[0])
+    if ask.machine:
+        return ask.machine
     return str(ask.node) if outlook.name.startswith("node ") else outlook.name
+
+
+def what_to_type(ask: Ask) -> str:
+    """What that word is."""
+    return "version" if ask.former[1] else "machine's name" if ask.machine else "node's name"
 
 
 def check_force(outlook: Outlook, force: frozenset[str]) -> None:

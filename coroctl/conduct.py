@@ -15,6 +15,7 @@ from coroctl import actions
 from coroctl.actions import Ask, Check, Effect, Outlook, Seen
 from coroctl.client import ProtocolError
 from coroctl.errors import CoroctlError
+from coroctl.machine_sight import MachineSight
 from coroctl.model import NodeId
 from coroctl.sight import NodeReport, Sight
 
@@ -98,7 +99,8 @@ def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[Step], o
     """Ask for it and follow it; `tell` gets each step. Raises what the client raises."""
     begin = time.monotonic()
     with _Asking(client, ask, outlook.seen, request or os.urandom(16).hex()) as asking:
-        sight = Sight(client, ask, outlook)
+        about_machines = ask.action in actions.ABOUT_MACHINES
+        sight = MachineSight(client, ask) if about_machines else Sight(client, ask, outlook)
         try:
             for line in _followed(sight, asking):
                 tell(Step(time.monotonic() - begin, line))
@@ -124,7 +126,7 @@ def _node(value: int | None) -> NodeId | None:
     return None if value is None else NodeId(value)
 
 
-def _followed(sight: Sight, asking: _Asking) -> Iterator[str]:
+def _followed(sight: Sight | MachineSight, asking: _Asking) -> Iterator[str]:
     """Until the answer is there."""
     yield "asked"
     while not asking.answered:
@@ -132,7 +134,7 @@ def _followed(sight: Sight, asking: _Asking) -> Iterator[str]:
     yield from sight.look(0)
 
 
-def _settle(sight: Sight, tell: Callable[[str], object]) -> str:
+def _settle(sight: Sight | MachineSight, tell: Callable[[str], object]) -> str:
     """Until everything that was foretold has happened; else what has not."""
     end = time.monotonic() + SETTLE_S
     while missing := sight.missing():

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from coroctl import actions
-from coroctl.actions import Ask, Verdict, command_line, find_node, must_type, to_type
+from coroctl.actions import Ask, Verdict, command_line, find_node, must_type, to_type, what_to_type
 from coroctl.cli.text import plain, table
 from coroctl.client import Client, Denied, Rejected
 from coroctl.conduct import conduct, preflight
@@ -138,9 +138,8 @@ def _agreed(ask: Ask, outlook: Outlook) -> bool:
     if not must_type(ask.action, outlook):
         return input(f"{ask.action.label} {plain(outlook.name)}? [y/N] ").strip().lower() in {"y", "yes"}
     wanted = to_type(ask, outlook)
-    what = "version" if ask.former[1] else "node's name"
-    said = input(f"{ask.action.label}: type the {what}, {plain(wanted)}, to go on: ").strip()
-    return said in {wanted, str(ask.node)}
+    said = input(f"{ask.action.label}: type the {what_to_type(ask)}, {plain(wanted)}, to go on: ").strip()
+    return said == wanted or (not ask.machine and said == str(ask.node))
 
 
 def refuse(why: str) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "check": "one line for a monitoring system: what is wrong, and numbers",
+    "confirm-dead": "say that a lost node has no power: its machines run elsewhere",
     "console": "the live console: what coroctl alone opens on a terminal",
     "conf": "check and compare corosync.conf files; former ones, and what to do about another one",
     "demo": "a real three-node cluster on this machine, watched live",
@@ -30,6 +31,7 @@ COMMANDS = {
     "inventory": "how old the inventory of machines is, and where its replicas are",
     "links": "every link from this node, with its latency",
     "log": "a log's end, or what matches in all of it, and what comes from now on",
+    "machine": "adopt a virtual machine, forget it, or move it to another node",
     "machines": "the managed machines: where each belongs, and what it does",
     "node": "add a node to the cluster, or remove one",
     "priority": "set a node's priority: the largest is master",
@@ -38,7 +40,7 @@ COMMANDS = {
     "status": "all that this node knows of its cluster",
     "suspend": "let a node hold and start nothing until resumed",
 }
-"""Name of a command (its module is ``coroctl.cli.NAME``) and what ``--help`` says of it."""
+"""Name of a command (its module is ``coroctl.cli.NAME``, with _ for -) and what ``--help`` says of it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +79,7 @@ def _run_command(name: str, words: list[str]) -> int:
 
     from coroctl.cli.parser import Parser
 
-    module = import_module(f"coroctl.cli.{name}")
+    module = import_module(f"coroctl.cli.{name.replace('-', '_')}")
     text = COMMANDS[name]
     parser = Parser(prog=f"coroctl {name}", description=f"{text[0].upper()}{text[1:]}.")
     module.configure(parser)
@@ -91,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     from coroctl import __version__
     from coroctl.cli.parser import Parser
 
-    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<12}  {text}" for name, text in COMMANDS.items())
     parser = Parser(
         prog="coroctl",
         description="The console of a corosync cluster: live on a terminal, a plain node list with -l or elsewhere.",

@@ -122,6 +122,7 @@ class Daemon:
                     self._files.find,
                     lambda data: self._settings(parsed(data)),
                 ).draft,
+                machines.host,
             )
         )
         self._telling = Telling(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from coroctl.daemon import outlook_machines
 from coroctl.daemon.authors import Author
 from coroctl.daemon.clock import now_us
+from coroctl.daemon.inventory.look import Lookup
 from coroctl.daemon.outlook import as_json, outlook, refusal
 from coroctl.daemon.outlook_subject import Draft, Probe, Seen
 from coroctl.daemon.prospect import Plan
@@ -18,7 +20,7 @@ from coroctl.daemon.protocol import Refused
 from coroctl.daemon.rendering import Level
 from coroctl.decision import adoption, peers
 from coroctl.decision.events import Asked
-from coroctl.decision.messages import Answer, Verb, Verdict
+from coroctl.decision.messages import ABOUT_MACHINES, Answer, Verb, Verdict
 from coroctl.decision.state import Turn
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from coroctl.daemon.callers import Actor
     from coroctl.daemon.facts import Facts
+    from coroctl.daemon.inventory.look import Known
     from coroctl.daemon.outlook import Outlook
     from coroctl.daemon.rendering import Row, Value
     from coroctl.decision.events import Event
@@ -40,6 +43,7 @@ DENIED_EVERY_US = 1_000_000
 """One user's refusals are written down once in this time: the log is for others, too."""
 TAKERS = frozenset({Verb.PRIORITY, Verb.PROMOTE, Verb.RESUME})
 """Changes that may make a node master: it is asked whether it could be."""
+WITHOUT_NODE = frozenset({Verb.RESTORE, Verb.MACHINE_FORGET})
 
 
 class Journal(Protocol):
@@ -62,6 +66,16 @@ class Core(Protocol):
         """On the loop."""
 
 
+class Estate(Protocol):
+    """The machines' side of this node."""
+
+    def known(self) -> Known | None:
+        """None before its beginning."""
+
+    async def find(self, node: NodeId, name: str) -> Lookup:
+        """Look for a machine on a node's hypervisor, in bounded time; never raises."""
+
+
 class Back(NamedTuple):
     """What stands behind the desk."""
 
@@ -76,6 +90,7 @@ class Back(NamedTuple):
     """Becomes the answer to the request with that id."""
     draft: Callable[[Edit, Identity], Awaitable[Draft]]
     """The file as that change would leave it; the identity is that of a file to adopt. Never raises."""
+    estate: Estate
     clock: Callable[[], int] = now_us
     """The core's."""
 
@@ -140,6 +155,8 @@ class Desk:
     async def _look(self, edit: Edit, seen: Seen | None) -> Outlook:
         """What takes time first: what it is judged with is of the moment after it."""
         wanted = self._wanted(edit)
+        if edit.verb in ABOUT_MACHINES:
+            return await self._look_at_machines(edit, seen)
         if edit.verb is Verb.PROMOTE:
             edit = edit._replace(value=self._state().files.settings.largest() + 1)
         draft, probe = await asyncio.gather(
@@ -150,6 +167,14 @@ class Desk:
         node = state.life.node if edit.verb is Verb.ADOPT else edit.node
         plan = Plan(edit, node, draft.settings or state.files.settings, wanted)
         return outlook(state, self._back.clock(), self._back.facts(), plan, draft, probe, seen)
+
+    async def _look_at_machines(self, edit: Edit, seen: Seen | None) -> Outlook:
+        back = self._back
+        adopts = edit.verb is Verb.MACHINE_ADOPT
+        lookup = await back.estate.find(edit.node, edit.text) if adopts else Lookup()
+        plan = Plan(edit, edit.node, self._state().files.settings, self._wanted(edit))
+        case = outlook_machines.Case(back.facts(), plan, back.estate.known(), lookup, seen)
+        return outlook_machines.outlook(self._state(), back.clock(), case)
 
     def _wanted(self, edit: Edit) -> Identity:
         """The file that the change is made on, or that is to be adopted. Refused if it cannot be made on any."""
@@ -163,7 +188,7 @@ class Desk:
                 raise Refused("argument", adoption.why_none(edit.node))
             return found
         known = settings.member(edit.node) is not None
-        if edit.verb is not Verb.RESTORE and known is (edit.verb is Verb.NODE_ADD):
+        if edit.verb not in WITHOUT_NODE and known is (edit.verb is Verb.NODE_ADD):
             who = f"node {edit.node}"
             raise Refused("argument", f"{who} is in the node list" if known else f"there is no {who} in the node list")
         return settings.identity

@@ -36,7 +36,7 @@ class Effect(NamedTuple):
     """One consequence, in words."""
 
     what: str
-    """configuration, address, manager, machines, quorum."""
+    """configuration, address, manager, machines, quorum; of a virtual machine: machine, recovery, danger."""
     text: str
 
 
@@ -55,13 +55,15 @@ class Outlook(NamedTuple):
     nothing: str
     """Why there is nothing to do; empty if there is."""
     risks_quorum: bool
-    difference: tuple[str, ...]
+    difference: tuple[str, ...] = ()
     """Line by line, where the file as a whole becomes another one."""
+    stops: bool = False
+    """A virtual machine that runs is stopped."""
 
     @property
     def interrupts(self) -> bool:
-        """Whether the address leaves a node that has it."""
-        return self.prospect.loses is not None
+        """Whether the address leaves a node that has it, or a machine is down for a while."""
+        return self.stops or self.prospect.loses is not None
 
 
 def outlook(

@@ -41,20 +41,21 @@ def all_of(subject: Subject) -> tuple[Check, ...]:
 # Safety
 
 
-def _quorate(subject: Subject) -> Iterator[Check]:
-    yield _safe("quorate", votes_told(subject) if quorate(subject.turn) else "", "corosync is not quorate here")
+def quorate_here(subject: Subject) -> Iterator[Check]:
+    """The votes."""
+    yield safe("quorate", votes_told(subject) if quorate(subject.turn) else "", "corosync is not quorate here")
 
 
 def _holder(subject: Subject) -> Iterator[Check]:
     holder = surveyed_holder(subject.turn)
     well = f"{subject.label(holder.node)} holds the lease and carries it out" if holder else ""
-    yield _safe("holder", well, "nobody holds the lease, so nobody can carry it out")
+    yield safe("holder", well, "nobody holds the lease, so nobody can carry it out")
 
 
 def _current(subject: Subject) -> Iterator[Check]:
     turn = subject.turn
     own = turn.files.settings.identity
-    yield _safe(
+    yield safe(
         "current",
         f"version {own.version} is loaded here and on a majority" if turn.current == own else "",
         f"version {own.version}, loaded here, is not the one that a majority has",
@@ -63,7 +64,7 @@ def _current(subject: Subject) -> Iterator[Check]:
 
 def _file(subject: Subject) -> Iterator[Check]:
     problem = subject.draft.problem
-    yield _safe("file", "" if problem else "corosync.conf is sound with the change", problem)
+    yield safe("file", "" if problem else "corosync.conf is sound with the change", problem)
 
 
 def _members(subject: Subject) -> Iterator[Check]:
@@ -72,7 +73,7 @@ def _members(subject: Subject) -> Iterator[Check]:
     deaf = (turn.world.members & turn.files.lists[0].weights.keys()) - turn.heard.keys() - {turn.life.node}
     stopped = {node for node, peer in turn.peers.items() if peer.last is not None and peer.last.stopping}
     names = ", ".join(subject.label(node) for node in sorted(deaf - stopped))
-    yield _safe(
+    yield safe(
         "members",
         "" if names else "every member's corolistener is heard",
         f"corolistener of {names} is not heard, and could not store the change",
@@ -94,10 +95,11 @@ def _idle(subject: Subject) -> Iterator[Check]:
         busy = "another file is being adopted here"
     else:
         busy = ""
-    yield _safe(IDLE, "" if busy else "no other change is under way", busy)
+    yield safe(IDLE, "" if busy else "no other change is under way", busy)
 
 
-def _view(subject: Subject) -> Iterator[Check]:
+def view(subject: Subject) -> Iterator[Check]:
+    """Whether it is as whoever asks saw it."""
     if subject.seen is None:
         return
     holder = surveyed_holder(subject.turn) if subject.plan.verb is not Verb.ADOPT else None
@@ -107,7 +109,7 @@ def _view(subject: Subject) -> Iterator[Check]:
         moved.append(f"the term is {holder.tenure.term}, not {subject.seen.term}")
     if identity != subject.seen.identity:
         moved.append(f"the configuration is {identity}, not {subject.seen.identity}")
-    yield _safe(VIEW, "" if moved else "term and configuration are as you saw them", " and ".join(moved))
+    yield safe(VIEW, "" if moved else "term and configuration are as you saw them", " and ".join(moved))
 
 
 def _one_node(subject: Subject) -> Iterator[Check]:
@@ -115,7 +117,7 @@ def _one_node(subject: Subject) -> Iterator[Check]:
     differ = len(dict(subject.plan.after.voters()).keys() ^ subject.turn.files.lists[0].weights.keys())
     more = f"{differ} nodes would be added or removed at once, and only one may be: one change for each"
     if differ:
-        yield _safe("one-node", "" if differ > 1 else "one node is added or removed", more)
+        yield safe("one-node", "" if differ > 1 else "one node is added or removed", more)
 
 
 def _source(subject: Subject) -> Iterator[Check]:
@@ -127,7 +129,7 @@ def _source(subject: Subject) -> Iterator[Check]:
     where = f"{names} {'has' if len(have) == 1 else 'have'} version {plan.wanted.version} of it"
     most = ", as a majority has" if plan.wanted == turn.current else ""
     why = adoption.objection(turn, request) if turn.files.adopting is None and not adopted(subject) else ""
-    yield _safe("source", "" if why else f"{where}{most}", why)
+    yield safe("source", "" if why else f"{where}{most}", why)
 
 
 def adopted(subject: Subject) -> bool:
@@ -267,7 +269,7 @@ def _successor(subject: Subject) -> Iterator[Check]:
 def _quorum(subject: Subject) -> Iterator[Check]:
     """A list whose majority is not here cannot be loaded, so that is for nobody to force."""
     if changes_list(subject) and quorum_at_risk(subject):
-        yield _safe("quorum", "", f"quorum is lost with the change: {margin(subject)}")
+        yield safe("quorum", "", f"quorum is lost with the change: {margin(subject)}")
     elif quorum_at_risk(subject):
         yield Check("quorum", Verdict.FAIL, f"quorum is lost if {subject.name} goes: {margin(subject)}")
     else:
@@ -275,7 +277,7 @@ def _quorum(subject: Subject) -> Iterator[Check]:
 
 
 Finder = Callable[["Subject"], "Iterator[Check]"]
-SAFETY: tuple[Finder, ...] = (_quorate, _holder, _current, _file, _members, _idle, _view)
+SAFETY: tuple[Finder, ...] = (quorate_here, _holder, _current, _file, _members, _idle, view)
 ROLE: tuple[Finder, ...] = (_joined, _eligible, _configuration, _device, _manager, _failback, _successor, _quorum)
 CHECKS: Mapping[Verb, tuple[Finder, ...]] = {
     Verb.PRIORITY: (*SAFETY, *ROLE),
@@ -285,7 +287,7 @@ CHECKS: Mapping[Verb, tuple[Finder, ...]] = {
     Verb.NODE_ADD: (*SAFETY, _newcomer, _quorum),
     Verb.NODE_REMOVE: (*SAFETY, _leaver, _successor, _quorum),
     Verb.RESTORE: (*SAFETY, _one_node, _failback, _successor, _quorum),
-    Verb.ADOPT: (_source, _file, _idle, _view),
+    Verb.ADOPT: (_source, _file, _idle, view),
 }
 """By verb, in the order in which people read them."""
 
@@ -293,7 +295,8 @@ CHECKS: Mapping[Verb, tuple[Finder, ...]] = {
 # Within
 
 
-def _safe(name: str, well: str, wrong: str) -> Check:
+def safe(name: str, well: str, wrong: str) -> Check:
+    """One that nobody can force; it fails where `well` is empty."""
     return Check(name, Verdict.PASS if well else Verdict.FAIL, well or wrong, safety=True)
 
 

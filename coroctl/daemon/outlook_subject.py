@@ -84,13 +84,15 @@ class Subject(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of what the change is about: a node, also one that is to come; or a former file."""
+        """Of what the change is about: a node, also one that is to come; a former file; a virtual machine."""
         edit = self.plan.edit
         match edit.verb:
             case Verb.NODE_ADD:
                 return edit.text.partition(" ")[0]
             case Verb.RESTORE:
                 return f"version {edit.former.version}"
+            case Verb.MACHINE_ADOPT | Verb.MACHINE_FORGET | Verb.MACHINE_MOVE:
+                return edit.text
             case _:
                 return self.label(self.plan.node)
 

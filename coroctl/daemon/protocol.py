@@ -49,6 +49,10 @@ class Verb(Enum):
     NODE_REMOVE = "node-remove"
     CONF_RESTORE = "conf-restore"
     CONF_ADOPT = "conf-adopt"
+    MACHINE_ADOPT = "machine-adopt"
+    MACHINE_FORGET = "machine-forget"
+    MACHINE_MOVE = "machine-move"
+    CONFIRM_DEAD = "confirm-dead"
 
 
 CHANGES = {
@@ -60,6 +64,10 @@ CHANGES = {
     Verb.NODE_REMOVE: messages.Verb.NODE_REMOVE,
     Verb.CONF_RESTORE: messages.Verb.RESTORE,
     Verb.CONF_ADOPT: messages.Verb.ADOPT,
+    Verb.MACHINE_ADOPT: messages.Verb.MACHINE_ADOPT,
+    Verb.MACHINE_FORGET: messages.Verb.MACHINE_FORGET,
+    Verb.MACHINE_MOVE: messages.Verb.MACHINE_MOVE,
+    Verb.CONFIRM_DEAD: messages.Verb.CONFIRM_DEAD,
 }
 """Verbs of control.sock only, and what the core calls them."""
 LINKS = 8
@@ -227,7 +235,11 @@ def _edit(call: Call, verb: Verb) -> messages.Edit:
     if verb is Verb.CONF_RESTORE:
         former = _identity(call, "former")
         return messages.Edit(core_verb, NOBODY, text=f"{former.version} {former.digest}")
+    if verb is Verb.MACHINE_FORGET:
+        return messages.Edit(core_verb, NOBODY, text=_machine(call))
     node = NodeId(_number(call, "node", 0 if verb is Verb.CONF_ADOPT else 1, MOST_U32))
+    if verb in (Verb.MACHINE_ADOPT, Verb.MACHINE_MOVE):
+        return messages.Edit(core_verb, node, text=_machine(call))
     value = _number(call, "value", 0, MOST_PRIO) if verb in (Verb.SET_PRIORITY, Verb.NODE_ADD) else 0
     return messages.Edit(core_verb, node, value, text=_name_and_addresses(call) if verb is Verb.NODE_ADD else "")
 
@@ -241,6 +253,14 @@ def _name_and_addresses(call: Call) -> str:
     if not all(isinstance(word, str) and 0 < len(word) <= NAME_CHARS and _is_word(word) for word in words):
         raise Refused("argument", f"name and addresses are words of at most {NAME_CHARS} ASCII characters", call.id)
     return " ".join(words)
+
+
+def _machine(call: Call) -> str:
+    """Its name, which libvirt makes a file of."""
+    name = call.arguments.get("machine")
+    if not isinstance(name, str) or not name.isprintable() or "/" in name or not 0 < len(name.encode()) <= NAME_CHARS:
+        raise Refused("argument", f"machine must be a name of at most {NAME_CHARS} bytes, without /", call.id)
+    return name
 
 
 def _is_word(text: str) -> bool:

@@ -36,7 +36,7 @@ ABOUT_MACHINES = frozenset({Verb.MACHINE_ADOPT, Verb.MACHINE_FORGET, Verb.MACHIN
 
 
 class Edit(NamedTuple):
-    """One change of the configuration. `request` is empty for what the master does by itself."""
+    """One change, of the configuration or of machines. `request` is empty for what the master does by itself."""
 
     verb: Verb
     node: NodeId

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.facts import Facts, Names, Votes
+from coroctl.daemon.inventory.look import Known, Lookup
+from coroctl.daemon.inventory.picture import picture
 from coroctl.daemon.journal import Journal
 from coroctl.daemon.outlook_subject import Draft, Probe
 from coroctl.daemon.sockets import Sockets
 from coroctl.daemon.view import status
+from coroctl.decision.estate.events import DomainRead
+from coroctl.decision.estate.facts import facts_of
 from coroctl.decision.messages import Verb
 from coroctl.sim import Cluster
 from coroctl.sim.clock import MS, SECOND
@@ -43,9 +47,9 @@ READY_S = 30
 class Nodes(Cluster):
     """The simulator's cluster, whose answers go to whoever waits for them."""
 
-    def __init__(self, folder: Path, template: Settings | None, prios: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, template: Settings | None, prios: tuple[int, ...], replicas: int) -> None:
         self.served: dict[NodeId, Served] = {}
-        super().__init__(1, len(prios), template, prios=prios)
+        super().__init__(1, len(prios), template, prios=prios, replicas=replicas, hypervisors=replicas > 0)
         self.folder = folder
 
     def answer(self, machine: Machine, answer: Answer) -> None:
@@ -78,10 +82,11 @@ class Served:
                 self._probe,
                 self._answer_to,
                 self._draft,
+                self,
                 self.clock,
             )
         )
-        self.sockets = Sockets(self.run, self._picture, self.desk, Teller(), journal)
+        self.sockets = Sockets(self.run, self._picture, self.desk, Teller(), journal, machines=self.machines)
 
     @property
     def state(self) -> State | None:
@@ -106,6 +111,25 @@ class Served:
             votes=Votes(present, total // 2 + 1, total),
             past=self.chronicle.past(),
         )
+
+    def known(self) -> Known | None:
+        """The simulated estate."""
+        estate, lease = self.machine.estate.state, self.machine.state
+        return None if estate is None or lease is None else Known(estate, facts_of(lease, self.clock()))
+
+    async def find(self, node: NodeId, name: str) -> Lookup:
+        """On a simulated hypervisor."""
+        there = self.machine.estate.reached(node)
+        if there is None:
+            return Lookup(None, "no answer")
+        found = there.guests.all.get(name)
+        return Lookup(DomainRead(0, found.domain, found.xml, found.memory_mib)) if found else Lookup(None, "not there")
+
+    def machines(self) -> dict[str, Any]:
+        """As clients get it."""
+        known = self.known()
+        assert known is not None
+        return picture(*known)
 
     def answered(self, answer: Answer) -> None:
         waiting = self._waiting.pop(answer.id, None)
@@ -153,10 +177,13 @@ class Served:
 
 @asynccontextmanager
 async def simulated(
-    folder: Path, template: Settings | None = None, prios: tuple[int, ...] = (100, 40, 10)
+    folder: Path, template: Settings | None = None, prios: tuple[int, ...] = (100, 40, 10), replicas: int = 0
 ) -> AsyncIterator[Nodes]:
-    """Nodes 1 to n, the first of which is master; each has its sockets in `folder`/nodeN."""
-    cluster = Nodes(folder, template, prios)
+    """Nodes 1 to n, the first of which is master; each has its sockets in `folder`/nodeN.
+
+    `replicas`: so many have an inventory, and then all have hypervisors.
+    """
+    cluster = Nodes(folder, template, prios, replicas)
     for node, machine in cluster.machines.items():
         journal = await Journal.opened(folder / f"events{node}.db", folder / f"log{node}", f"node{node}")
         cluster.served[node] = Served(cluster, machine, journal)

@@ -175,9 +175,13 @@ ADDED = {"node": 4, "value": 5, "name": "n4", "addresses": ["10.0.0.4", "10.0.1.
         ("conf-restore", {"former": FORMER}, Edit(Verb.RESTORE, NodeId(0), text=f"7 {'0a' * 32}")),
         ("conf-adopt", {"node": 0}, Edit(Verb.ADOPT, NodeId(0))),
         ("conf-adopt", {}, Edit(Verb.ADOPT, NodeId(2))),
+        ("machine-adopt", {"machine": "my vm"}, Edit(Verb.MACHINE_ADOPT, NodeId(2), text="my vm")),
+        ("machine-move", {"machine": "ü"}, Edit(Verb.MACHINE_MOVE, NodeId(2), text="ü")),
+        ("machine-forget", {"machine": "a"}, Edit(Verb.MACHINE_FORGET, NodeId(0), text="a")),
+        ("confirm-dead", {}, Edit(Verb.CONFIRM_DEAD, NodeId(2))),
     ],
 )
-async def test_changes_of_the_file_as_a_whole(tmp_path: Path, verb: str, more: dict[str, object], edit: Edit) -> None:
+async def test_changes_with_own_arguments(tmp_path: Path, verb: str, more: dict[str, object], edit: Edit) -> None:
     async with serving(tmp_path) as daemon, connected(daemon, "control.sock") as peer:
         assert (await peer.ask(verb=verb, **{**CHANGE, **more}))["result"]["verdict"] == "ok"
         assert daemon.asked.get_nowait()[0].edit == edit
@@ -202,6 +206,15 @@ async def test_changes_of_the_file_as_a_whole(tmp_path: Path, verb: str, more: d
         ("conf-restore", {"former": FORMER | {"digest": "0a 0a"}}),
         ("conf-restore", {}),
         ("conf-adopt", {"node": -1}),
+        ("machine-adopt", {}),
+        ("machine-adopt", {"machine": "a", "node": 0}),
+        ("machine-move", {"machine": "a/b"}),
+        ("machine-move", {"machine": ""}),
+        ("machine-move", {"machine": 4}),
+        ("machine-forget", {"machine": "ü" * 128}),
+        ("machine-forget", {"machine": "a\nb"}),
+        ("machine-forget", {"machine": "\ud800"}),
+        ("confirm-dead", {"node": 0}),
         ("preflight", {"change": "snapshot"}),
     ],
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.inventory import carriage
+from coroctl.daemon.inventory.look import Known, Lookup
 from coroctl.daemon.inventory.picture import picture
 from coroctl.daemon.seal import DATA_MAX
 from coroctl.decision import events as lease
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 NEVER_US = 1 << 61
 READ_S = 10.0
+LOOK_S = 3.0
+"""For a preflight; an adoption waits longer."""
 
 
 class StepFailed(CoroctlError):
@@ -173,6 +176,20 @@ class EstateHost:
             return {"inventory": None, "recovery": [], "machines": []}
         return picture(self.state, facts_of(self._lease, now_us()))
 
+    def known(self) -> Known | None:
+        """For whoever judges a change; None before the beginning."""
+        if self.state is None or self._lease is None:
+            return None
+        return Known(self.state, facts_of(self._lease, now_us()))
+
+    async def find(self, node: NodeId, name: str) -> Lookup:
+        """Look for a machine on a node's hypervisor, in time for somebody who waits. Never raises."""
+        try:
+            async with asyncio.timeout(LOOK_S):
+                return Lookup(await self._definition(node, name))
+        except (CoroctlError, OSError, TimeoutError) as error:
+            return Lookup(None, str(error) or "it did not answer in time")
+
     def may_feed(self) -> bool:
         """Whether this node's watchdog may be fed now (C2)."""
         if self.state is None or self._lease is None:
@@ -297,14 +314,16 @@ class EstateHost:
 
     async def _look_at(self, action: actions.ReadDomain) -> None:
         try:
-            if action.node == self._node:
-                found = await self._read(action.name)
-            else:
-                found = carriage.unpacked_domain(await self._tools.peers.machine(action.node, action.name))
+            found = await self._definition(action.node, action.name)
         except (CoroctlError, OSError, TimeoutError) as error:
             self.tell(events.Failed(action.number, str(error) or "it did not answer in time"))
         else:
             self.tell(found._replace(number=action.number))
+
+    async def _definition(self, node: NodeId, name: str) -> events.DomainRead:
+        if node == self._node:
+            return await self._read(name)
+        return carriage.unpacked_domain(await self._tools.peers.machine(node, name))
 
     async def _read(self, name: str) -> events.DomainRead:
         if self._tools.hypervisor is None:

@@ -81,6 +81,7 @@ def begin(turn: Turn, wish: Wish) -> None:
     elif known is None:
         refuse(turn, wish, "no such machine is managed")
     elif wish.verb is Verb.MACHINE_FORGET:
+        turn.log(Event.FORGOTTEN, wish.name, known.node)
         wait(turn, wish, replica.make(turn, Forgotten(wish.name), wish.actor))
     elif wish.verb is Verb.MACHINE_MOVE:
         move(turn, wish, known)
@@ -104,9 +105,13 @@ def move(turn: Turn, wish: Wish, machine: Machine) -> None:
 
 def unfit(turn: Turn, node: NodeId, machine: Machine) -> str:
     """Why a node cannot be given a machine; empty if it can."""
-    stock = stock_of(turn, node)
     fact = turn.facts.nodes.get(node)
     suspended = turn.facts.suspended if node == turn.life.node else fact is not None and fact.suspended
+    return misfit(machine, node, stock_of(turn, node), turn.desk.opened, suspended=suspended)
+
+
+def misfit(machine: Machine, node: NodeId, stock: Stock | None, epoch: int, *, suspended: bool) -> str:
+    """The same of what is known of the node; `epoch`: the one in force."""
     if machine.node == node:
         return "it is there"
     if stock is None:
@@ -115,7 +120,7 @@ def unfit(turn: Turn, node: NodeId, machine: Machine) -> str:
         return "that node has no hypervisor"
     if suspended:
         return "that node is suspended"
-    if stock.obeys.epoch != turn.desk.opened:
+    if stock.obeys.epoch != epoch:
         return "that node has not caught up with the inventory"
     return "" if stock.free_mib >= machine.memory_mib else "that node has not enough free memory"
 

@@ -1,0 +1,107 @@
+"""What this node's corolistener shows of a change about machines that is under way: given up, given, running.
+
+Of the inventory it knows what the daemon tells of it (docs/control-sockets.md). Losing sight of it harms nothing.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING
+
+from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_FORGET
+from coroctl.errors import CoroctlError
+
+if TYPE_CHECKING:
+    from coroctl.actions import Ask
+    from coroctl.client import Client, Json
+    from coroctl.sight import NodeReport
+
+NAMED = 8
+"""Machines that are named; of more only the number is told."""
+
+
+class MachineSight:
+    """The change, while `look` is called."""
+
+    def __init__(self, client: Client, ask: Ask) -> None:
+        self._client = client
+        self._ask = ask
+        self._told = self._ask_daemon()
+        self._concerned = frozenset(name for name, one in self._machines().items() if self._is_meant(one))
+        """Of confirm-dead: what the node had that was to run."""
+        self._before = self._states()
+
+    def close(self) -> None:
+        """There is no stream to end."""
+
+    def look(self, wait_s: float, other: int | None = None) -> list[str]:
+        """Wait so long, or for that file descriptor; what is new, in words."""
+        select.select([] if other is None else [other], [], [], wait_s)
+        self._told = self._ask_daemon() or self._told
+        now, before = self._states(), self._before
+        self._before = now
+        return [f"{name}: {state}" for name, state in sorted(now.items()) if before.get(name) != state]
+
+    def missing(self) -> str:
+        """What has not happened yet; empty: everything has, or it cannot be seen from here."""
+        if self._told is None:
+            return "this node's corolistener does not tell what has become of it"
+        if self._told["inventory"]["position"] is None:
+            return ""
+        known = self._machines().get(self._ask.machine)
+        if self._ask.action is CONFIRM_DEAD:
+            return self._not_recovered()
+        if self._ask.action is MACHINE_FORGET:
+            return "" if known is None else f"{self._ask.machine} is still in the inventory of this node"
+        if known is None:
+            return f"{self._ask.machine} is not in the inventory of this node yet"
+        return "" if self._ask.action is MACHINE_ADOPT or self._has_moved(known) else self._not_moved(known)
+
+    def nodes(self, *, made: bool) -> tuple[NodeReport, ...]:  # noqa: ARG002 - as Sight has it
+        """No node has loaded anything."""
+        return ()
+
+    def _ask_daemon(self) -> Json | None:
+        try:
+            return self._client.machines()
+        except CoroctlError:
+            return None
+
+    def _machines(self) -> dict[str, Json]:
+        return {one["name"]: one for one in self._told["machines"]} if self._told else {}
+
+    def _is_meant(self, one: Json) -> bool:
+        if self._ask.action is CONFIRM_DEAD:
+            return bool(one["node"] == self._ask.node and one["wanted"] == "running")
+        return bool(one["name"] == self._ask.machine)
+
+    def _states(self) -> dict[str, str]:
+        names = self._concerned | {self._ask.machine}
+        return {name: _state(one) for name, one in self._machines().items() if name in names}
+
+    def _has_moved(self, one: Json) -> bool:
+        return bool(one["node"] == self._ask.node and (one["wanted"] == "off" or _is_up(one)))
+
+    def _not_moved(self, one: Json) -> str:
+        return f"{one['name']} does not run on node {self._ask.node} yet: {_state(one)}"
+
+    def _not_recovered(self) -> str:
+        left = sorted(name for name, one in self._machines().items() if name in self._concerned and not _is_up(one))
+        if not left:
+            return ""
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        return f"not running again yet: {', '.join(left[:NAMED])}{more}"
+
+
+def _is_up(one: Json) -> bool:
+    return bool(one["node"] and one["seen"] == "running" and one["seen_on"] == one["node"])
+
+
+def _state(one: Json) -> str:
+    if one["moving_to"]:
+        return f"node {one['node']} is asked to give it up for node {one['moving_to']}"
+    if one["node"] is None:
+        return "no node has it"
+    if one["seen_on"] != one["node"]:
+        return f"given to node {one['node']}"
+    return f"{one['seen']} on node {one['node']}"

@@ -1,0 +1,234 @@
+"""``coroctl machine`` and ``coroctl confirm-dead`` as an operator types them, on real cores with simulated machines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_MOVE, Ask, Verdict
+from coroctl.cli import change, main
+from coroctl.client import Client
+from coroctl.conduct import Operator
+from coroctl.decision.estate.values import Seen
+from coroctl.model import NodeId
+from coroctl.sim.hypervisor import guest
+from tests.daemon.simulated import Nodes, master, simulated, told_events
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+DEADLINE_S = 60.0
+ONE, TWO, THREE = (NodeId(number) for number in (1, 2, 3))
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@asynccontextmanager
+async def machines(folder: Path) -> AsyncIterator[Nodes]:
+    """Three nodes with replicas; a and b run on the second one, off is off there."""
+    async with simulated(folder, replicas=3) as cluster:
+        guests = cluster.machines[TWO].estate.guests
+        for name, seen in (("a", Seen.RUNNING), ("b", Seen.RUNNING), ("off", Seen.OFF)):
+            guests.put(guest(name, seen))
+        yield cluster
+
+
+async def typed(cluster: Nodes, at: NodeId, patch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit code of ``coroctl WORDS`` on that node."""
+    run = str(cluster.served[at].run)
+    patch.setattr(change, "Client", lambda: Client(run))
+    return await asyncio.wait_for(asyncio.to_thread(main.main, list(words)), DEADLINE_S)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def known(cluster: Nodes, name: str, at: NodeId = ONE) -> dict[str, Any]:
+    """What that node says of a machine; nothing if it does not know it."""
+    rows: list[dict[str, Any]] = cluster.served[at].machines()["machines"]
+    return next((one for one in rows if one["name"] == name), {})
+
+
+def runs_on(cluster: Nodes, name: str) -> list[NodeId]:
+    return [node for node, one in cluster.machines.items() if name in one.estate.guests.running()]
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Standard input is no terminal."""
+    with open(os.devnull) as stream:  # noqa: PTH123 - it stands in for sys.stdin
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A terminal as standard input; what is written to this descriptor was typed."""
+    leader, follower = pty.openpty()
+    with os.fdopen(follower) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield leader
+    os.close(leader)
+
+
+async def test_adopt_move_forget(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with machines(tmp_path) as cluster:
+        assert await typed(cluster, THREE, monkeypatch, "machine", "adopt", "a", "node2", "--yes") == 0
+        adopted = capsys.readouterr().out
+        assert "a is on node2: running, 512 MiB" in adopted
+        assert "The same as: coroctl machine adopt a node2 --yes" in adopted
+        assert known(cluster, "a")["node"] == TWO
+        assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 0
+        moved = capsys.readouterr().out
+        assert "a (512 MiB) is shut down on node2, and then started on node3: it is down meanwhile" in moved
+        assert "a: running on node 3\nok, after" in moved
+        assert runs_on(cluster, "a") == [THREE]
+        assert known(cluster, "a")["last_move"]["to"] == THREE
+        assert await typed(cluster, TWO, monkeypatch, "machine", "move", "a", "3", "--yes") == 0
+        assert "nothing to do: a is on node3 already" in capsys.readouterr().out
+        assert await typed(cluster, TWO, monkeypatch, "machine", "forget", "a", "--yes") == 0
+        assert known(cluster, "a") == {}
+        assert runs_on(cluster, "a") == [THREE]
+
+
+async def test_without_a_node_it_is_adopted_here(tmp_path: Path, monkeypatch: Any, nobody: None) -> None:
+    async with machines(tmp_path) as cluster:
+        assert await typed(cluster, TWO, monkeypatch, "machine", "adopt", "off", "--yes") == 0
+        assert (known(cluster, "off")["node"], known(cluster, "off")["wanted"]) == (TWO, "off")
+
+
+async def test_what_makes_no_sense_is_refused_before_it_is_asked_for(
+    tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None
+) -> None:
+    async with machines(tmp_path) as cluster:
+        for words, why in (
+            (("adopt", "nothing", "node2"), "found: nothing on node2: not there"),
+            (("adopt", "a", "node3"), "found: a on node3: not there"),
+            (("forget", "a"), "managed: no machine named a is managed"),
+            (("move", "a", "node3"), "managed: no machine named a is managed"),
+        ):
+            # Before the first adoption nobody knows an inventory, so the preflight can only warn of what is missing.
+            if words[0] != "adopt":
+                assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "b", "node2", "--yes") == 0
+            assert await typed(cluster, ONE, monkeypatch, "machine", *words, "--yes") == 4
+            assert why in capsys.readouterr().err
+        assert told_events(cluster.served[ONE], "asked")[0].details["verb"] == "machine adopt"
+        assert {row.details["text"] for row in told_events(cluster.served[ONE], "asked")} == {"b"}
+        # The master has the last word: it is asked to look for the machine itself.
+        forced = ("machine", "adopt", "nothing", "node2", "--yes", "--force", "found")
+        assert await typed(cluster, ONE, monkeypatch, *forced) == 4
+        assert "refused: no such machine there" in capsys.readouterr().err
+
+
+async def test_a_target_that_cannot_have_it(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with machines(tmp_path) as cluster:
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--yes") == 0
+        assert await typed(cluster, ONE, monkeypatch, "suspend", "node3", "--yes") == 0
+        assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 4
+        assert "target: node3: that node is suspended" in capsys.readouterr().err
+        assert runs_on(cluster, "a") == [TWO]
+
+
+@pytest.mark.parametrize(("said", "code"), [("a\n", 0), ("node3\n", 4), ("3\n", 4), ("y\n", 4)])
+async def test_the_name_of_a_machine_that_will_be_down_is_typed(
+    tmp_path: Path, monkeypatch: Any, keyboard: int, said: str, code: int
+) -> None:
+    async with machines(tmp_path) as cluster:
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--yes") == 0
+        os.write(keyboard, said.encode())
+        assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3") == code
+        assert runs_on(cluster, "a") == [THREE if code == 0 else TWO]
+
+
+async def test_confirm_dead(tmp_path: Path, monkeypatch: Any, capsys: Any, keyboard: int) -> None:
+    async with machines(tmp_path) as cluster:
+        for name in ("a", "b", "off"):
+            assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", name, "node2", "--yes") == 0
+        assert await typed(cluster, ONE, monkeypatch, "confirm-dead", "node2", "--yes") == 4
+        assert "dead: it lives: corosync lists it" in capsys.readouterr().err
+        assert await typed(cluster, ONE, monkeypatch, "confirm-dead", "node3", "--yes", "--force", "dead") == 1
+        cluster.machines[TWO].power_off()
+        await until(lambda: bool(cluster.served[THREE].machines()["recovery"]))
+        capsys.readouterr()
+        os.write(keyboard, b"y\n")
+        assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 4
+        shown = capsys.readouterr().out
+        assert "it waits for confirm-dead: no fencing is configured" in shown
+        assert "2 machines (1024 MiB) of node2 run on other nodes then: a, b" in shown
+        assert "1 machine of node2, off: no node has them then" in shown
+        assert "be sure that it has no power" in shown
+        os.write(keyboard, b"node2\n")
+        assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 0
+        assert runs_on(cluster, "a") != []
+        assert TWO not in (*runs_on(cluster, "a"), *runs_on(cluster, "b"))
+        assert "confirmed dead" in told(cluster)
+        assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 0
+        assert "nothing to do: no managed machine belongs to node2" in capsys.readouterr().out
+
+
+def told(cluster: Nodes) -> str:
+    return "\n".join(line.text for line in cluster.events)
+
+
+async def test_the_same_id_twice_is_one_change(tmp_path: Path) -> None:
+    async with machines(tmp_path) as cluster:
+        client = Client(str(cluster.served[THREE].run))
+        ask = Ask(MACHINE_ADOPT, TWO, machine="a")
+        outlook = await asyncio.to_thread(Operator(client).preflight, ask)
+        once = [
+            asyncio.to_thread(client.change, "machine-adopt", TWO, outlook.seen, {"machine": "a"}, request="once")
+            for _ in range(3)
+        ]
+        assert {one.verdict for one in await asyncio.gather(*once)} == {"ok"}
+        assert told(cluster).count("machine-adopted a") == 1
+        stale = outlook.seen._replace(term=outlook.seen.term - 1)
+        again = await asyncio.to_thread(client.change, "machine-adopt", TWO, stale, {"machine": "a"}, request="once")
+        assert again.verdict == "ok"  # it is the former answer
+        other = await asyncio.to_thread(client.change, "machine-adopt", TWO, stale, {"machine": "a"})
+        assert (other.verdict, other.why.startswith("changed since you looked")) == ("refused", True)
+
+
+async def test_a_lost_master_makes_it_unknown(tmp_path: Path) -> None:
+    async with machines(tmp_path) as cluster:
+        client = Client(str(cluster.served[THREE].run))
+        ask = Ask(MACHINE_ADOPT, TWO, machine="a")
+        outlook = await asyncio.to_thread(Operator(client).preflight, ask)
+        cluster.machines[ONE].power_off()
+        outcome = await asyncio.to_thread(client.change, "machine-adopt", TWO, outlook.seen, {"machine": "a"})
+        assert (outcome.verdict, outcome.why) == ("unknown", "the holder was lost before it answered")
+        await until(lambda: master(cluster) == TWO)
+
+
+async def test_json_and_a_dry_run(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
+    async with machines(tmp_path) as cluster:
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--dry-run", "--json") == 0
+        looked = json.loads(capsys.readouterr().out)
+        assert looked["outcome"] is None
+        assert {one["what"] for one in looked["preflight"]["effects"]} == {"machine", "recovery"}
+        assert told_events(cluster.served[ONE], "asked") == []
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--yes", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["outcome"]["verdict"] == "ok"
+
+
+async def test_where_no_inventory_is_known_the_preflight_only_warns(tmp_path: Path) -> None:
+    """The master judges."""
+    async with simulated(tmp_path, replicas=2) as cluster:
+        cluster.machines[TWO].estate.guests.put(guest("a", Seen.RUNNING))
+        here = Operator(Client(str(cluster.served[ONE].run)))
+        outlook = await asyncio.to_thread(here.preflight, Ask(MACHINE_MOVE, THREE, machine="a"))
+        verdicts = {one.name: one.verdict for one in outlook.checks}
+        assert verdicts["managed"] is Verdict.WARN
+        assert not outlook.failing(frozenset())
+        confirm = await asyncio.to_thread(here.preflight, Ask(CONFIRM_DEAD, TWO))
+        assert [one.name for one in confirm.failing(frozenset())] == ["dead"]
