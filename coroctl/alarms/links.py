@@ -65,7 +65,7 @@ def _wire(node: Node, link: Link, usual: float | None, flaps: int) -> Iterator[A
 def rifts(snapshot: Snapshot) -> Iterator[Alarm]:
     """Partial cuts, as the daemons' heartbeats show them."""
     for one in parted(snapshot):
-        todo = "look for a firewall, a filter or a broken switch between the two; the console's Links show who hears whom"
+        todo = "look for a firewall, a filter or a broken switch between the two; coroctl's screen Links shows it"
         yield Alarm(Severity.WARNING, Kind.CUT, described(snapshot, one), todo, one.deaf)
 
 
