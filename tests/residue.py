@@ -30,7 +30,7 @@ def _processes() -> set[str]:
     found = set()
     for line in _output("ps", "-eo", "pid=,stat=,args=").splitlines():
         pid, state, command = line.split(None, 2)
-        words = ("systemd-nspawn", "coroctl.lab.keeper", "corosync -f", "coroctl-lab.target")
+        words = ("systemd-nspawn", "coroctl.lab.keeper", "coroctl.lab.power", "corosync -f", "coroctl-lab.target")
         if not state.startswith("Z") and any(word in command for word in words):
             found.add(f"{pid} {command}")
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.cli.signals import end_on_signals
 from coroctl.errors import LabError
-from coroctl.lab import conditions, lab, network, node
+from coroctl.lab import conditions, fencing, lab, network, node
 from coroctl.lab.plan import load
 from coroctl.lab.template import TRANSPORTS
 
@@ -61,6 +61,7 @@ def _configure_life(verbs: _Verbs) -> None:
     up.add_argument("--lease", type=int, metavar="MS", help="lease_ms of corolistener (default: its own)")
     up.add_argument("--heartbeat", type=int, metavar="MS", help="heartbeat_ms of corolistener (default: its own)")
     up.add_argument("--machines", type=int, metavar="M", default=0, help="virtual machines in all")
+    up.add_argument("--fencing", choices=fencing.KINDS, default="", help="how corolistener makes sure of a lost node")
     _add(verbs, "down", _down, "remove a lab and everything of it")
     status = _add(verbs, "status", _status, "what the lab consists of and which nodes are on")
     status.add_argument("--json", action="store_true")
@@ -93,6 +94,9 @@ def _configure_faults(verbs: _Verbs) -> None:
         parser = _add(verbs, name, verb, text)
         _add_node(parser)
         parser.add_argument("what", choices=(*node.SERVICES, node.EVERYTHING), nargs="?", default=node.EVERYTHING)
+    treat = _add(verbs, "power-switch", _treat, "how the fence agent's power switch treats a node from now on")
+    _add_node(treat)
+    treat.add_argument("mode", choices=[mode.value for mode in fencing.Mode])
     cut = _add(verbs, "cut", _cut, "part nodes from others")
     cut.formatter_class = argparse.RawDescriptionHelpFormatter
     cut.epilog = (
@@ -113,7 +117,7 @@ def _configure_faults(verbs: _Verbs) -> None:
 
 
 def _up(args: argparse.Namespace) -> int:
-    more = (args.corolistener, args.lease, args.heartbeat, args.machines)
+    more = (args.corolistener, args.lease, args.heartbeat, args.machines, args.fencing)
     wanted = lab.Wanted(args.name, args.nodes, args.token, args.transport, args.networks, args.conf, *more)
     plan = lab.up(wanted)
     print(f"lab {plan.name}: {len(plan.nodes)} nodes, quorate ({', '.join(each.name for each in plan.nodes)})")
@@ -205,6 +209,11 @@ def _thaw(args: argparse.Namespace) -> int:
 
 def _kill_process(args: argparse.Namespace) -> int:
     node.kill_processes(*_node(args), args.what)
+    return 0
+
+
+def _treat(args: argparse.Namespace) -> int:
+    fencing.set_mode(*_node(args), fencing.Mode(args.mode))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 from coroctl.lab.run import until
@@ -17,6 +18,14 @@ def hierarchies() -> tuple[Path, ...]:
         if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
             found.append(Path(fields.split()[4]))
     return tuple(found)
+
+
+def enter(name: str) -> None:
+    """Put this process, and what it will start, into a control group of that name, in every hierarchy."""
+    for hierarchy in hierarchies():
+        group = hierarchy / name
+        group.mkdir(exist_ok=True)
+        (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def remove(name: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coroctl
-from coroctl.lab import installation, machines, vmmgr
+from coroctl.lab import fencing, installation, machines, vmmgr
 
 if TYPE_CHECKING:
     from coroctl.lab.plan import NodePlan, Plan
@@ -128,6 +128,8 @@ def write(plan: Plan, node: NodePlan, conf: bytes, *, key: bytes | None = None) 
     _write(upper / "etc/systemd/system/coroctl-lab-network.service", _network_unit(node))
     if plan.machines:
         _give_machines(upper)
+    for path, (text, mode) in fencing.files(plan).items():
+        _write(upper / path, text, mode)
     if key is not None:
         _enable(upper, key)
     elif layers(plan):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coroctl.lab import conditions, lab, network, node
+from coroctl.lab import conditions, fencing, lab, network, node
 
 if TYPE_CHECKING:
     import subprocess
@@ -54,6 +54,10 @@ class Lab:
     def init_pid(self, name: str) -> int | None:
         """The node's first process, seen from the host."""
         return node.init_pid(self.plan, self.plan.node(name))
+
+    def treat(self, name: str, mode: fencing.Mode) -> None:
+        """How the power switch answers the fence agent about a node from now on."""
+        fencing.set_mode(self.plan, self.plan.node(name), mode)
 
     def freeze(self, name: str, what: str = node.EVERYTHING) -> None:
         """SIGSTOP a service's processes, or the whole node's."""

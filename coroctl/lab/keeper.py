@@ -14,8 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coroctl.lab import disk, installation, machines, network
-from coroctl.lab.cgroups import hierarchies
+from coroctl.lab import cgroups, disk, fencing, installation, machines, network
 from coroctl.lab.plan import load
 from coroctl.lab.run import run, until
 
@@ -34,20 +33,13 @@ def main() -> None:
     node = plan.node(sys.argv[2])
     folder = plan.node_folder(node)
     os.set_inheritable(int(sys.argv[3]), False)
-    _enter_cgroup(plan.cgroup(node))
+    # Nodes that share a control group would take each other's services for their own.
+    cgroups.enter(plan.cgroup(node))
     _mount(plan, folder)
     while _power_cycle(plan, node, folder) == REBOOT:
         network.remove_cables(plan, node)
     network.remove_cables(plan, node)
     (folder / "nspawn").unlink(missing_ok=True)
-
-
-def _enter_cgroup(name: str) -> None:
-    """Nodes that share a control group would take each other's services for their own."""
-    for hierarchy in hierarchies():
-        group = hierarchy / name
-        group.mkdir(exist_ok=True)
-        (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def _mount(plan: Plan, folder: Path) -> None:
@@ -88,7 +80,7 @@ def _power_cycle(plan: Plan, node: NodePlan, folder: Path) -> int:
 def _command(plan: Plan, node: NodePlan, folder: Path) -> list[str]:
     cables = [f"--network-veth-extra={port}:eth{k}" for k, port in enumerate(plan.ports(node))]
     binds = [f"--bind-ro={path}" for path in disk.binds()]
-    binds += [f"--bind={path}:{place}" for path, place in machines.binds(plan, node)]
+    binds += [f"--bind={path}:{place}" for path, place in (*machines.binds(plan, node), *fencing.binds(plan, node))]
     return [
         *("setpriv", "--pdeathsig", "KILL"),
         *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--notify-ready=yes"),

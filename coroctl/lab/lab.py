@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from coroctl.conf.document import Document
 from coroctl.conf.files import load as load_conf
 from coroctl.errors import LabError
-from coroctl.lab import cgroups, conditions, disk, machines, network, node, processes, template
+from coroctl.lab import cgroups, conditions, disk, fencing, machines, network, node, processes, template
 from coroctl.lab.plan import MAX_LABS, ROOT, NodePlan, Owner, Plan, load, make_plan, save
 from coroctl.lab.run import attempt, run, until
 
@@ -57,6 +57,8 @@ class Wanted:
     heartbeat_ms: int | None = None
     machines: int = 0
     """Small virtual machines, spread over the nodes; every node then has a libvirtd."""
+    fencing: str = ""
+    """One of `fencing.KINDS`: corolistener's, and what it needs; empty: none."""
 
 
 def check_host() -> None:
@@ -79,6 +81,8 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
     check_host()
     if (wanted.lease_ms or wanted.heartbeat_ms) and (wanted.conf or not wanted.listener):
         raise LabError("lease and heartbeat are for the default file with corolistener; a file of yours says its own")
+    if wanted.fencing and (wanted.conf or not wanted.listener):
+        raise LabError("fencing is for the default file with corolistener; a file of yours says its own")
     if wanted.machines:
         machines.check_host(wanted.machines)
     source = Document.parse(load_conf(wanted.conf), str(wanted.conf)) if wanted.conf else None
@@ -91,6 +95,7 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
         disk.install(plan)
         if plan.machines:
             machines.prepare(plan)
+        fencing.begin(plan)
         key = _make_key(plan) if wanted.listener else None
         for each in plan.nodes:
             _make_node(plan, each, conf, key)
@@ -177,6 +182,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _dismantle(plan: Plan) -> None:
+    fencing.end(plan)
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(lambda each: _switch_off(plan, each), plan.nodes))
     network.remove(plan)
@@ -269,7 +275,8 @@ def _allocate(wanted: Wanted, names: tuple[tuple[str, int], ...]) -> Plan:
         index = next(free, None)
         if index is None:
             raise LabError(f"{MAX_LABS} labs are up already")
-        plan = make_plan(wanted.name, index, names, wanted.networks, processes.this_process(), wanted.machines)
+        more = (wanted.networks, processes.this_process(), wanted.machines, wanted.fencing)
+        plan = make_plan(wanted.name, index, names, *more)
         if plan.folder.exists():
             raise LabError(f"lab {wanted.name} is up already (coroctl lab down --name {wanted.name})")
         plan.folder.mkdir()

@@ -61,6 +61,8 @@ class Plan:
     owner: Owner | None
     machines: int = 0
     """How many virtual machines there are; see `machines`."""
+    fencing: str = ""
+    """One of `fencing.KINDS`; empty: none."""
 
     @property
     def folder(self) -> Path:
@@ -96,7 +98,13 @@ class Plan:
 
 
 def make_plan(
-    name: str, index: int, nodes: tuple[tuple[str, int], ...], networks: int, owner: Owner | None, machines: int = 0
+    name: str,
+    index: int,
+    nodes: tuple[tuple[str, int], ...],
+    networks: int,
+    owner: Owner | None,
+    machines: int = 0,
+    fencing: str = "",
 ) -> Plan:
     """A plan for ``nodes`` = (name, nodeid), in the order of their addresses."""
     if not _LAB_NAME.fullmatch(name):
@@ -120,6 +128,7 @@ def make_plan(
         cloud_ip=f"{prefixes[0]}.{CLOUD_HOST}",
         owner=owner,
         machines=machines,
+        fencing=fencing,
     )
 
 
@@ -146,5 +155,6 @@ def load(name: str) -> Plan:
         nodes=tuple(NodePlan(n["name"], n["nodeid"], tuple(n["addresses"])) for n in stored["nodes"]),
         cloud_ip=stored["cloud_ip"],
         owner=Owner(**stored["owner"]) if stored["owner"] else None,
-        machines=stored.get("machines", 0),  # a lab of an earlier coroctl has none
+        machines=stored.get("machines", 0),  # a lab of an earlier coroctl has neither
+        fencing=stored.get("fencing", ""),
     )

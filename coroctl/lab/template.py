@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.errors import ConfigError
-from coroctl.lab import vmmgr
+from coroctl.lab import fencing, vmmgr
 
 if TYPE_CHECKING:
     from coroctl.conf.document import Document, Section
@@ -76,7 +76,7 @@ logging {{
 {_ihttpd() if listener else ""}corolistener {{
   cloud_ip: {plan.cloud_ip}
   cloud_ip_dev: eth0
-{_listener_keys(listener) if listener else ""}}}
+{_listener_keys(listener, plan) if listener else ""}}}
 """.encode()
 
 
@@ -84,9 +84,10 @@ def _ihttpd() -> str:
     return f"ihttpd {{\n  count: 1\n  port0: {vmmgr.PORT}\n}}\n\n"
 
 
-def _listener_keys(listener: Listener) -> str:
+def _listener_keys(listener: Listener, plan: Plan) -> str:
     timing = {name: value for name, value in listener._asdict().items() if value is not None}
-    return "".join(f"  {key}: {value}\n" for key, value in {"service": vmmgr.UNIT, **timing}.items())
+    pairs = {"service": vmmgr.UNIT, **timing, **fencing.keys(plan)}
+    return "".join(f"  {key}: {value}\n" for key, value in pairs.items())
 
 
 def _links(plan: Plan, transport: str, addresses: tuple[str, ...]) -> tuple[str, ...]:
