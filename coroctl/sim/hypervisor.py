@@ -55,6 +55,11 @@ class Guests:
         self.machine = machine
         self.all: dict[str, Guest] = {}
         self.broken: set[Order] = set()
+        self.slow: dict[Order, int] = {}
+        """What they take longer now."""
+        self.busy: dict[str, int] = {}
+        """A machine's commands are carried out one after the other: until when the last one is."""
+        self.waiting: dict[str, list[Command]] = {}
 
     def listing(self) -> Hypervisor:
         """Everything, as the driver tells it."""
@@ -84,27 +89,34 @@ class Guests:
 
     def command(self, action: Command) -> None:
         """It takes its time, and goes on if the daemon dies."""
-        machine = self.machine
-        after = machine.cluster.timeline.after
-        after(DURATIONS[action.order], self.carry_out, machine.boots, machine.life, action)
+        machine, order, name = self.machine, action.order, action.machine.name
+        timeline = machine.cluster.timeline
+        begin = max(timeline.now, self.busy.get(name, 0))
+        self.busy[name] = begin + DURATIONS[order] + self.slow.get(order, 0)
+        self.waiting.setdefault(name, []).append(action)
+        timeline.at(self.busy[name], self.carry_out, machine.boots, machine.life, action)
 
     def carry_out(self, boots: int, life: int, action: Command) -> None:
-        """Now, unless the node is off; frozen with the whole node, later."""
+        """Now, unless the node is off; frozen with the whole node, later, and after those before it."""
         machine, name = self.machine, action.machine.name
         if machine.boots != boots or not machine.powered:
             return
-        if machine.all_frozen:
+        if machine.all_frozen or self.waiting[name][0] is not action:
             machine.cluster.timeline.after(FROZEN_US, self.carry_out, boots, life, action)
             return
+        self.waiting[name].pop(0)
         known = self.all.get(name)
-        if action.order in self.broken or (known is None and action.order is not Order.START):
+        needs = action.order in (Order.PAUSE, Order.RESUME)
+        if action.order in self.broken or (known is None and needs):
             machine.estate.tell(
                 life, Failed(action.number, "broken" if action.order in self.broken else "no such machine")
             )
             return
         if action.order is Order.DESTROY:
+            if known is not None and known.domain.arriving:
+                machine.cluster.checker.violated("M3", f"{machine.node} destroys {name}, which is arriving")
             self.drop(name)
-        else:
+        elif known is not None or action.order is Order.START:
             self.apply(action, known)
         machine.estate.tell(life, Done(action.number))
 
@@ -113,10 +125,12 @@ class Guests:
         wanted = action.machine
         one = known or Guest(Domain(wanted.name, wanted.uuid, Seen.OFF), wanted.xml, wanted.memory_mib)
         off = one.domain.seen is Seen.OFF
-        if off and action.order in (Order.PAUSE, Order.RESUME):
+        if off and action.order in (Order.PAUSE, Order.RESUME, Order.STOP):
             return
         self.put(one._replace(domain=one.domain._replace(seen=BECOMES[action.order])))
 
     def power_off(self) -> None:
         """Nothing runs; what was defined is defined."""
+        self.busy.clear()
+        self.waiting.clear()
         self.all = {name: one._replace(domain=one.domain._replace(seen=Seen.OFF)) for name, one in self.all.items()}

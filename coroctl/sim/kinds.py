@@ -55,6 +55,8 @@ class Kind(Enum):
     GUEST = "guest"
     GUEST_GONE = "guest-gone"
     ORDER_FAILS = "order-fails"
+    ORDER_SLOW = "order-slow"
+    ARRIVES = "arrives"
     REPLICA_LOST = "replica-lost"
     REPLICA_OLD = "replica-old"
     AGENT = "agent"

@@ -58,7 +58,10 @@ class MachineChecker:
         state, lease, now = machine.estate.state, machine.state, self.checker.cluster.timeline.now
         if now < since + PAUSED_WITHIN_US or state is None or lease is None or machine.estate.guests.broken:
             return
-        left = running(Turn(state, Input(now, 0, facts_of(lease, now), Tick())))
+        found = running(Turn(state, Input(now, 0, facts_of(lease, now), Tick())))
+        # What has just been started by a command of before is paused now.
+        busy = machine.estate.guests.busy
+        left = [one for one in found if now > busy.get(one.name, 0) + SECOND]
         if left:
             names = " ".join(one.name for one in left)
             self.checker.violated("M4", f"{machine.node} is suspended, and runs {names}")

@@ -8,6 +8,7 @@ from coroctl.decision.estate.actions import Order
 from coroctl.decision.estate.inventory import EMPTY
 from coroctl.decision.estate.values import Seen
 from coroctl.model import NodeId
+from coroctl.sim.clock import MS
 from coroctl.sim.hypervisor import guest
 from coroctl.sim.kinds import Fault, Kind
 
@@ -40,6 +41,23 @@ def order_fails(cluster: Cluster, fault: Fault) -> None:
     broken.add(order)
     if fault.us:
         cluster.timeline.after(fault.us, broken.discard, order)
+
+
+def order_slow(cluster: Cluster, fault: Fault) -> None:
+    """The hypervisor of a node takes that many ms longer for one kind of thing that it is told meanwhile."""
+    slow, order = cluster.machines[NodeId(fault.node)].estate.guests.slow, Order[str(fault.extra[0])]
+    slow[order] = int(fault.extra[1]) * MS
+    if fault.us:
+        cluster.timeline.after(fault.us, lambda: slow.pop(order, None))
+
+
+def arrives(cluster: Cluster, fault: Fault) -> None:
+    """Somebody migrates a machine to a node, and thinks better of it before it is there."""
+    here = cluster.machines[NodeId(fault.node)].estate.guests
+    for name in map(str, fault.extra):
+        one = guest(name, Seen.PAUSED)
+        here.put(one._replace(domain=one.domain._replace(arriving=True)))
+        cluster.timeline.after(fault.us, here.drop, name)
 
 
 def replica_lost(cluster: Cluster, fault: Fault) -> None:
@@ -90,6 +108,8 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.GUEST: guests,
     Kind.GUEST_GONE: guest_gone,
     Kind.ORDER_FAILS: order_fails,
+    Kind.ORDER_SLOW: order_slow,
+    Kind.ARRIVES: arrives,
     Kind.REPLICA_LOST: replica_lost,
     Kind.REPLICA_OLD: replica_old,
 }

@@ -17,6 +17,8 @@ DIRECTED = {
     "acknowledged_by_all": "machines-rule-acknowledged",
     "settled_before_start": "machines-rule-settled",
     "heard_the_epoch": "machines-rule-heard",
+    "stopped_before_given_up": "machines-start-outcome-unknown",
+    "arriving_is_left": "machines-arriving",
     "status_after_off": "fence-lies-about-a-frozen-node",
     "signs_through_others": "watchdog-cut-off-in-two-steps",
     "watchdog_from_last_sign": "watchdog-cut-off-in-two-steps",

@@ -25,6 +25,7 @@ def draw_machines(seed: int) -> Schedule:
     faults += [fault for node in range(1, drawn.nodes + 1) for fault in guests(random, node)]
     faults += [command(random, drawn.nodes) for _ in range(random.randint(5, COMMANDS))]
     faults += [own_fault(random, drawn.nodes) for _ in range(random.randint(0, 4))]
+    faults += slow_starts(Random(f"slow starts of {seed}"), drawn.nodes)  # noqa: S311
     most = drawn.nodes // 2 + 1
     replicas = random.randint(most, drawn.nodes)
     return drawn._replace(faults=tuple(sorted(faults, key=lambda one: one.at)), replicas=replicas)
@@ -52,6 +53,14 @@ def command(random: Random, nodes: int) -> Fault:
     verb = random.choices(("MACHINE_MOVE", "MACHINE_ADOPT", "MACHINE_FORGET"), (8, 3, 1))[0]
     at = random.randint(8 * SECOND, LAST_BEGIN)
     return Fault(at, Kind.ASK, random.randint(1, nodes), 0, (verb, target, name))
+
+
+def slow_starts(random: Random, nodes: int) -> list[Fault]:
+    """Now and then a node's hypervisor takes longer for a start than its daemon lives."""
+    if random.random() > 0.3:
+        return []
+    at, slow_ms = random.randint(8 * SECOND, LAST_BEGIN), random.randint(1000, 8000)
+    return [Fault(at, Kind.ORDER_SLOW, random.randint(1, nodes), 5 * SECOND, ("START", slow_ms))]
 
 
 def own_fault(random: Random, nodes: int) -> Fault:

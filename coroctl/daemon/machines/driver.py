@@ -126,7 +126,14 @@ class Libvirt:
         await self._do("switch autostart off for", name, BRIEF_S, Session.autostart_off)
 
     async def settled(self, name: str) -> State:
-        return await self._call("look at", name, BRIEF_S, lambda session: session.settled(name))
+        """Shown before it is said: whoever hears it has the picture that goes with it."""
+
+        def work(session: Session) -> tuple[State, Domain | None]:
+            return session.settled(name), session.read(name)
+
+        state, found = await self._call("look at", name, BRIEF_S, work)
+        self._take_in({name: found})
+        return state
 
     async def xml(self, name: str) -> str:
         return await self._call("read", name, BRIEF_S, lambda session: session.xml(name))

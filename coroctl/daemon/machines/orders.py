@@ -8,7 +8,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, assert_never
 
-from coroctl.daemon.machines.hypervisor import Gone, HypervisorError, HypervisorUnknown, Picture, State
+from coroctl.daemon.machines.hypervisor import (
+    Gone,
+    HypervisorAway,
+    HypervisorError,
+    HypervisorUnknown,
+    Picture,
+    State,
+)
 from coroctl.decision.estate import events
 from coroctl.decision.estate.actions import Order
 from coroctl.decision.estate.values import Domain, Seen
@@ -16,6 +23,7 @@ from coroctl.decision.estate.values import Domain, Seen
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from coroctl.daemon.machines import hypervisor
     from coroctl.daemon.machines.hypervisor import Hypervisor, Told
     from coroctl.decision.estate.actions import Command
     from coroctl.decision.estate.values import Machine
@@ -32,14 +40,21 @@ SEEN = {
     State.UNKNOWN: Seen.UNKNOWN,
 }
 """What is left of a crashed guest is a process that executes nothing."""
+ARRIVING = frozenset({"migration", "starting up"})
+"""Why a machine is paused that will run, or vanish again, without anybody's doing."""
+
+
+def domain(one: hypervisor.Domain) -> Domain:
+    """A machine as it is here. libvirt shows what is migrated to here as starting up first, and so what is started."""
+    arriving = one.state is State.PAUSED and one.reason in ARRIVING
+    return Domain(one.name, one.uuid, SEEN[one.state], arriving)
 
 
 def told(what: Told) -> events.Hypervisor | events.HypervisorGone:
     """What the driver tells, in the estate's words."""
     match what:
         case Picture():
-            domains = tuple(Domain(one.name, one.uuid, SEEN[one.state]) for one in what.domains)
-            return events.Hypervisor(domains, what.free_mib)
+            return events.Hypervisor(tuple(map(domain, what.domains)), what.free_mib)
         case Gone():
             return events.HypervisorGone()
         case _:
@@ -87,6 +102,8 @@ class Orders:
                 await self._start(machine)
             case Order.STOP:
                 await hypervisor.stop(name, STOP_GRACE_S)
+                if await self._settled(name) is not State.OFF:
+                    raise HypervisorError(f"stop {name}: a start of it was under way, and has succeeded")
             case Order.PAUSE:
                 await hypervisor.pause(name)
             case Order.RESUME:
@@ -98,13 +115,16 @@ class Orders:
                 assert_never(order)
 
     async def _start(self, machine: Machine) -> None:
-        await self._hypervisor.define(machine.xml)
-        await self._hypervisor.autostart_off(machine.name)
         try:
+            await self._hypervisor.define(machine.xml)
+            await self._hypervisor.autostart_off(machine.name)
             await self._hypervisor.start(machine.name)
-        except HypervisorUnknown as error:
-            if await self._settled(machine.name) not in {State.RUNNING, State.PAUSED}:
-                raise HypervisorError(f"{error}; it did not") from None
+        except HypervisorAway:
+            raise  # it was not asked for, and nothing is known of machines here (HypervisorGone)
+        except (HypervisorError, HypervisorUnknown) as error:
+            # Refused or not: what was asked for before, by a former life of this daemon maybe, may still succeed.
+            if await self._settled(machine.name) is not State.RUNNING:
+                raise HypervisorError(f"{error}; it has not") from None
 
     async def _settled(self, name: str) -> State:
         """What it does when nothing is under way any more. As long as that cannot be known, it is not said."""

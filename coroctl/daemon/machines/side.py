@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from coroctl.daemon.machines.driver import Libvirt
 from coroctl.daemon.machines.hypervisor import Gone, HypervisorError, HypervisorUnknown, Picture
-from coroctl.daemon.machines.orders import SEEN, Orders, autostarted, told
+from coroctl.daemon.machines.orders import Orders, autostarted, domain, told
 from coroctl.daemon.rendering import Level
 from coroctl.decision.estate.events import DomainRead
-from coroctl.decision.estate.values import Domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ class HypervisorSide:
         shown = picture.domains if isinstance(picture, Picture) else ()
         for one in shown:
             if one.name == name:
-                return DomainRead(0, Domain(one.name, one.uuid, SEEN[one.state]), xml, one.memory_mib)
+                return DomainRead(0, domain(one), xml, one.memory_mib)
         raise HypervisorError(f"read {name}: it has just been defined or undefined; ask again")
 
     def manages(self, names: frozenset[str]) -> None:

@@ -68,7 +68,7 @@ class Order(Enum):
     START = "start"
     """Define it from its XML, without autostart, and start it."""
     STOP = "stop"
-    """Shut it down; destroy it if it takes too long. It stays defined."""
+    """Shut it down; destroy it if it takes too long. It stays defined. Done: no start of it is under way either."""
     PAUSE = "pause"
     RESUME = "resume"
     DESTROY = "destroy"

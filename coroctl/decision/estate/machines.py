@@ -129,10 +129,17 @@ def foreign(turn: Turn) -> list[Machine]:
     return found
 
 
+def arriving(turn: Turn, machine: Machine) -> bool:
+    """Whether a live migration brings it here just now."""
+    domain = domain_of(turn, machine)
+    return domain is not None and domain.arriving
+
+
 def destroy_foreign(turn: Turn) -> None:
-    """Paused or running, before anything else is started or resumed."""
+    """Paused or running, before anything else is started or resumed. One that is arriving runs elsewhere yet."""
     for machine in foreign(turn):
-        tell(turn, Order.DESTROY, machine)
+        if not arriving(turn, machine) or not turn.life.rules.arriving_is_left:
+            tell(turn, Order.DESTROY, machine)
 
 
 def obeys(turn: Turn) -> Position:
@@ -156,15 +163,19 @@ def tend(turn: Turn, machine: Machine) -> None:
         return
     if machine.to not in (NOBODY, turn.life.node):
         yield_up(turn, machine, seen)
-    elif seen is Seen.PAUSED and machine.name in turn.own.notes.paused:
+    elif seen is Seen.PAUSED and machine.name in turn.own.notes.paused and not arriving(turn, machine):
         tell(turn, Order.RESUME, machine)
     elif seen is Seen.OFF and machine.wanted is Wanted.RUNNING and not turn.life.leaving:
         tell(turn, Order.START, machine)
 
 
 def yield_up(turn: Turn, machine: Machine, seen: Seen) -> None:
-    """Somebody else is to have it: stop it, and when it is off say so, once for all under this grant."""
-    if seen in LIVE:
+    """Somebody else is to have it: stop it, and when it is off say so, once for all under this grant.
+
+    Also where it is shown as off: a start whose outcome nobody knows, maybe of a former life, may be under way. The
+    stop ends after it.
+    """
+    if seen in LIVE or turn.life.rules.stopped_before_given_up:
         tell(turn, Order.STOP, machine)
     elif machine.name not in turn.own.commands:
         give_up(turn, machine, failed=False)
@@ -221,6 +232,8 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
     if why is None:
         turn.log(ENDED[order], found)
         turn.over(Alarm.COMMAND, found)
+        if order is Order.STOP:
+            stopped(turn, found)
         if order is not Order.START:
             again = {name: one for name, one in own.again.items() if name != found}
             turn.own = turn.own._replace(again=again)
@@ -228,16 +241,25 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
     turn.log(Event.COMMAND_FAILED, found, detail=f"{order.value}: {why}")
     machine = turn.inventory.machines.get(found)
     if order is Order.START and machine is not None and machine.node == turn.life.node:
-        start_failed(turn, machine)
+        if is_off(turn, machine):
+            give_up(turn, machine, failed=True)
     else:
         turn.alarm(Alarm.COMMAND, found, f"{order.value}: {why}")
 
 
-def start_failed(turn: Turn, machine: Machine) -> None:
-    """Given up, if the hypervisor shows that it does not run; a start that took too long may have succeeded."""
+def stopped(turn: Turn, name: str) -> None:
+    """It is off, and no start is under way: given up, if somebody else is (still) to have it."""
+    machine = turn.inventory.machines.get(name)
+    if machine is None or machine.node != turn.life.node or machine.to in (NOBODY, machine.node):
+        return
+    if is_off(turn, machine):
+        give_up(turn, machine, failed=False)
+
+
+def is_off(turn: Turn, machine: Machine) -> bool:
+    """As the hypervisor shows it; somebody may have started it meanwhile."""
     domain = domain_of(turn, machine)
-    if turn.own.domains is not None and (domain is None or domain.seen is Seen.OFF):
-        give_up(turn, machine, failed=True)
+    return turn.own.domains is not None and (domain is None or domain.seen is Seen.OFF)
 
 
 # What is told

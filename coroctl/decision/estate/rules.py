@@ -20,6 +20,10 @@ class Rules(NamedTuple):
     """M2: a grant counts once it is acknowledged."""
     given_up_by_owner: bool = True
     """M2: a machine gets another owner only when the former one has given it up, or is clear."""
+    stopped_before_given_up: bool = True
+    """M2 (a): a machine is given up only after the hypervisor has said that no start of it is under way."""
+    arriving_is_left: bool = True
+    """M3: a machine that is arriving by live migration is not destroyed."""
     pause_below_quorum: bool = True
     """M4."""
     signs_through_others: bool = True

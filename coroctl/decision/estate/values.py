@@ -236,3 +236,5 @@ class Domain(NamedTuple):
     uuid: str
     seen: Seen
     """RUNNING, PAUSED or OFF (defined, and no process)."""
+    arriving: bool = False
+    """By live migration: it is paused, and what runs is still elsewhere. (Or it is just being started.)"""

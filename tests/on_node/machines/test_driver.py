@@ -24,7 +24,7 @@ from coroctl.daemon.machines.hypervisor import (
     Picture,
     State,
 )
-from coroctl.daemon.machines.orders import Orders
+from coroctl.daemon.machines.orders import Orders, domain
 from coroctl.decision.estate import events
 from coroctl.decision.estate.actions import Command, Order
 from coroctl.decision.estate.values import Machine
@@ -265,3 +265,31 @@ async def test_a_move_to_nowhere_leaves_it_here() -> None:
             await node.hypervisor.migrate(NAME, "qemu+tcp://10.255.255.1/system")
         assert node.state() is State.RUNNING
         goes_on()
+
+
+async def test_what_arrives_is_known_from_what_is_paused() -> None:
+    """Two gigabytes of nothing take some seconds at this bandwidth; the other node's machine is looked at meanwhile."""
+    async with running() as node:
+        there = Libvirt(node._tell, "qemu+tcp://node2/system")
+        definition = await node.hypervisor.xml(NAME)
+        large = definition.replace("2048</", "2097152</")
+        assert large != definition
+        await node.hypervisor.destroy(NAME)
+        await node.hypervisor.define(large)
+        await node.hypervisor.start(NAME)
+        there.begin()
+        words = ("migrate", "--live", "--p2p", "--bandwidth", "1", NAME, "qemu+tcp://node2/system")
+        migrating = await asyncio.create_subprocess_exec("virsh", *words)
+        try:
+            await node.until(lambda: any(is_arriving(one) for one in node.told))
+        finally:
+            await migrating.wait()
+        await node.until(lambda: not is_arriving(node.told[-1]))
+        for verb in ("destroy", "undefine"):
+            subprocess.run(["virsh", "-c", "qemu+tcp://node2/system", verb, NAME], check=False)
+        await there.close()
+        await node.hypervisor.define(definition)
+
+
+def is_arriving(what: Told) -> bool:
+    return isinstance(what, Picture) and any(one.name == NAME and domain(one).arriving for one in what.domains)
