@@ -48,7 +48,7 @@ def order_slow(cluster: Cluster, fault: Fault) -> None:
     slow, order = cluster.machines[NodeId(fault.node)].estate.guests.slow, Order[str(fault.extra[0])]
     slow[order] = int(fault.extra[1]) * MS
     if fault.us:
-        cluster.timeline.after(fault.us, lambda: slow.pop(order, None))
+        cluster.timeline.after(fault.us, slow.update, {order: 0})
 
 
 def arrives(cluster: Cluster, fault: Fault) -> None:
