@@ -79,6 +79,9 @@ class Connection(asyncio.Protocol):
         return not self._through()
 
     def pause_writing(self) -> None:
+        """Who does not read is not read from: what it says meanwhile would be kept here without a bound."""
+        assert self._transport is not None
+        self._transport.pause_reading()
         self.full = True
         self.readable.clear()
         self._full_since = self._loop.time()

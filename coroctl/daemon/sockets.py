@@ -265,7 +265,7 @@ class Sockets:
                 self._change(connection, call)
 
     def _watch(self, connection: Connection, call: Call) -> None:
-        if connection.streaming:
+        if connection.streaming or connection in self._followers:
             raise Refused("argument", "this connection has a stream already", call.id)
         connection.streaming = True
         self._pictures.watch(connection, call.id)

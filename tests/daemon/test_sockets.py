@@ -609,6 +609,26 @@ async def test_a_slow_reader_gets_the_newest_and_not_all(tmp_path: Path) -> None
         assert daemon.sockets.usage.connections == 1
 
 
+async def test_who_does_not_read_is_not_read_from_either(tmp_path: Path) -> None:
+    limits = Limits(watch_s=0.001, pulse_s=0.01, unread_s=3600)
+    async with serving(tmp_path, limits) as daemon, connected(daemon) as peer:
+        daemon.shown = {"filler": "x" * 50_000}
+        await peer.ask(verb="watch")
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        [connection] = daemon.sockets.connections
+        async with asyncio.timeout(DEADLINE_S):
+            while not connection.full:
+                daemon.sockets.changed()
+                await asyncio.sleep(0)
+        peer.writer.write(b"x" * (16 << 20))
+        for _ in range(1000):  # turns in which it could be read
+            await asyncio.sleep(0)
+        assert len(connection._buffer) < 1 << 20
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(DEADLINE_S):
+            await peer.ends()  # the line is read on, and too long
+
+
 async def test_a_follower_that_goes_leaves_nothing_behind(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon:
         async with connected(daemon) as peer:
@@ -669,7 +689,7 @@ async def test_one_log_a_connection(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon, connected(daemon) as peer:
         daemon.teller.goes_on.clear()
         await peer.ask(verb="log", name="corosync.log")
-        for verb in ({"verb": "log", "name": "corosync.log"}, {"verb": "events", "follow": True}):
+        for verb in ({"verb": "log", "name": "corosync.log"}, {"verb": "events", "follow": True}, {"verb": "watch"}):
             assert (await peer.ask(**verb))["error"]["code"] == "argument"
         assert "result" in await peer.ask(verb="snapshot")
         daemon.teller.goes_on.set()
