@@ -121,14 +121,13 @@ class Desk:
             **({"text": edit.text} if edit.text else {}),
             **({"forced": ",".join(sorted(forced))} if forced else {}),
         )
-        waiting = back.answer_to(request.id)
         why = await self._objection(request, forced)
         # Known: asked before, and maybe while we looked. The core gives the same answer to both.
         if why and not self._is_known(request.id):
+            # To this asker only: another one with the same id may have been let through, and waits for the core.
             answer = Answer(request.id, Verdict.REFUSED, why)
-            if not waiting.done():
-                waiting.set_result(answer)
         else:
+            waiting = back.answer_to(request.id)
             signed = edit._replace(actor=author.text)
             back.core.tell(Asked(request._replace(edit=signed, despite_failback=FAILBACK in forced)))
             answer = await asyncio.shield(waiting)

@@ -25,8 +25,10 @@ from coroctl.actions import (
 )
 from coroctl.client import Client, Rejected
 from coroctl.conduct import Operator, Step
+from coroctl.daemon.callers import Actor
 from coroctl.daemon.outlook_subject import Probe
 from coroctl.decision import peers, requests
+from coroctl.decision.messages import Edit, Request, Verb
 from coroctl.decision.settings import Member, Settings
 from coroctl.decision.state import Turn
 from coroctl.decision.values import Identity, Reason
@@ -240,6 +242,18 @@ async def test_the_same_id_twice_is_one_change(tmp_path: Path) -> None:
         third = await asyncio.to_thread(ask, 50)
         assert {first.verdict, second.verdict, third.verdict} == {"ok"}
         assert cluster.machines[ONE].loaded.version == version + 1
+
+
+async def test_the_same_id_with_and_without_force_each_hears_of_its_own(tmp_path: Path) -> None:
+    template = Settings(Identity(1, "f"), (Member(ONE),), failback=True)
+    async with simulated(tmp_path, template) as cluster:
+        seen = (await looked(cluster, ONE, Ask(PROMOTE, TWO))).seen
+        identity = Identity(seen.version, seen.digest)
+        request = Request("once", Edit(Verb.PROMOTE, TWO), ONE, seen.term, identity)
+        desk, actor = cluster.served[ONE].desk, Actor(0, 0, 1, None)
+        both = (desk.ask(request, actor, force) for force in (frozenset[str](), {"failback"}))
+        without, forced = await asyncio.wait_for(asyncio.gather(*both), DEADLINE_S)
+        assert (without.verdict.value, forced.verdict.value) == ("refused", "ok")
 
 
 async def test_failback_is_a_check_of_its_own(tmp_path: Path) -> None:
