@@ -206,13 +206,18 @@ class Manager:
             raise ManagerError(f"{self.unit} has not ended in {timeout_s:g} s: {left} processes are left") from None
 
     async def _stop_once(self, *, kill: bool) -> None:
-        async with asyncio.TaskGroup() as group:
-            if kill:
-                guard.kill_group(self.unit)
-            stop = group.create_task(_systemctl("stop", "--", self.unit, timeout_s=None))
+        if kill:
+            guard.kill_group(self.unit)
+        stop = asyncio.create_task(_systemctl("stop", "--", self.unit, timeout_s=None))
+        try:
             while not (await asyncio.wait({stop}, timeout=_AGAIN_S))[0]:
                 if kill:  # a start or a stop that is under way begins new processes
                     guard.kill_group(self.unit)
+            # Not by a TaskGroup: its errors come in groups, which nobody here takes for a step's failure.
+            stop.result()
+        finally:
+            stop.cancel()
+            await asyncio.gather(stop, return_exceptions=True)
 
     async def _is_gone(self) -> bool:
         """While a systemctl is asking for a start, the start may come after our stop: then it has to be stopped too."""
