@@ -46,6 +46,8 @@ class Neighbours:
         self._tell = tell
         self._note = note
         self._transport: Transport | None = None
+        self._wanted = ready.loaded
+        """Whose addresses are looked up, or in use."""
         self._listed: Mapping[NodeId, tuple[str, ...]] = {}
         """Link addresses of the nodes of the loaded file."""
         self._known: dict[NodeId, tuple[str, ...]] = {}
@@ -167,8 +169,11 @@ class Neighbours:
         return task
 
     async def _look_up(self, loaded: Loaded) -> None:
-        self._listed = await asyncio.to_thread(link_addresses, loaded.cluster)
-        self._known.update(self._listed)
+        self._wanted = loaded
+        listed = await asyncio.to_thread(link_addresses, loaded.cluster)
+        self._known.update(listed)
+        if loaded is self._wanted:  # else a newer list's names were found sooner
+            self._listed = listed
         self._use()
 
     def _use(self) -> None:
