@@ -99,6 +99,10 @@ class Corosync:
             except CoroctlError as error:
                 self._say(Gone(str(error)))
                 attempt += 1
+            except Exception as error:  # noqa: BLE001 - a bug, which ends the process
+                # Without this thread the node would go by what corosync said last, for ever.
+                self._loop.call_soon_threadsafe(_raise, error)
+                return
             self._rest(RETRY_S[min(attempt, len(RETRY_S) - 1)])
 
     def _follow(self) -> bool:
@@ -182,6 +186,11 @@ class _Session:
         except CorosyncError:
             return view
         return view._replace(present=info.total_votes, needed=info.quorum, expected=info.node_expected_votes)
+
+
+def _raise(error: Exception) -> None:
+    """On the loop, whose handler ends the process."""
+    raise error
 
 
 def _departed(key: str) -> NodeId:
