@@ -17,6 +17,7 @@ from coroctl.dialogue import (
     Json,
     Line,
     NoDaemon,
+    OtherVersion,
     ProtocolError,
     Rejected,
     Silent,
@@ -41,6 +42,8 @@ HOST_S = 6.0
 """A process may have to be started, and on another node."""
 CHANGE_S = 30.0
 """A change is distributed to every node before it is answered."""
+_AFTER_TAKING = frozenset({"failed", "internal"})
+"""Errors of a daemon that has taken a request in: of a change nobody knows then what has become of it."""
 _ROLES = b'{"v": 1, "id": "-", "verb": "roles"}\n'
 _ROLES_BEGIN, _ROLES_END = b'{"v": 1, "id": "-", "result": "', b'"}'
 
@@ -180,12 +183,20 @@ class Client:
         }
         try:
             told = self._once(CONTROL, asked, timeout_s)
+            return Outcome(told["verdict"], told["why"])
         except Denied:
             self._tell_denied(asked)
             raise
-        except Silent as error:
+        except OtherVersion:
+            raise
+        except (Silent, ProtocolError) as error:
             return Outcome("unknown", str(error))
-        return Outcome(told["verdict"], told["why"])
+        except (KeyError, TypeError):
+            return Outcome("unknown", NONSENSE)
+        except Rejected as error:
+            if error.code not in _AFTER_TAKING:
+                raise
+            return Outcome("unknown", str(error))
 
     def _tell_denied(self, asked: Json) -> None:
         from contextlib import suppress

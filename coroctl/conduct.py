@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl import actions
 from coroctl.actions import Ask, Check, Effect, Outlook, Seen
 from coroctl.client import ProtocolError
-from coroctl.errors import CoroctlError
 from coroctl.machine_sight import MachineSight
 from coroctl.model import NodeId
 from coroctl.sight import NodeReport, Sight
@@ -155,7 +154,7 @@ class _Asking:
         self._seen = seen
         self._request = request
         self._outcome: Outcome | None = None
-        self._error: CoroctlError | None = None
+        self._error: Exception | None = None
         self._read, self._write = os.pipe()
         self._thread = threading.Thread(target=self._run, name="asks for the change", daemon=True)
 
@@ -187,6 +186,7 @@ class _Asking:
             self._outcome = self._client.change(
                 self._ask.action.verb, self._ask.node, self._seen, more, request=self._request, user=user, origin=origin
             )
-        except CoroctlError as error:
+        except Exception as error:  # noqa: BLE001 - raised to whoever waits, who would else wait for ever
             self._error = error
-        os.close(self._write)
+        finally:
+            os.close(self._write)

@@ -41,6 +41,10 @@ class ProtocolError(CoroctlError):
     """The daemon speaks another version, or nonsense."""
 
 
+class OtherVersion(ProtocolError):
+    """The daemon speaks another version, and has taken nothing."""
+
+
 class Rejected(CoroctlError):
     """The daemon does not take the request; `code` is the protocol's word for it."""
 
@@ -144,7 +148,7 @@ def result(line: bytes) -> Any:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ProtocolError(NONSENSE) from None
     if code == "version":
-        raise ProtocolError(f"{reason}, and this coroctl version {VERSION}: one of them is to be upgraded")
+        raise OtherVersion(f"{reason}, and this coroctl version {VERSION}: one of them is to be upgraded")
     raise Rejected(code, reason)
 
 

@@ -155,6 +155,32 @@ async def test_a_change_without_an_answer_is_unknown(tmp_path: Path) -> None:
         daemon.may_answer.set()
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        b'{"v": 1, "id": "-", "error": {"code": "internal", "text": "corolistener failed; its log says more"}}',
+        b'{"v": 1, "id": "-", "error": {"code": "failed", "text": "the disk"}}',
+        b'{"v": 1, "id": "-", "result": {"verdict": "ok"}}',
+        b'{"v": 1, "id": "-", "result": []}',
+        b"nonsense",
+        b"",
+    ],
+)
+def test_a_change_whose_answer_says_nothing_of_it_is_unknown(tmp_path: Path, told: bytes) -> None:
+    with pretending(tmp_path, lambda connection: connection.sendall(told + b"\n"), module.CONTROL) as client:
+        assert client.change("promote", 2, SEEN).verdict == "unknown"
+
+
+@pytest.mark.parametrize("code", ["busy", "argument", "version"])
+def test_a_change_that_was_not_taken_is_an_error(tmp_path: Path, code: str) -> None:
+    told = b'{"v": 1, "id": "-", "error": {"code": "%s", "text": "not taken"}}\n' % code.encode()
+    with (
+        pretending(tmp_path, lambda connection: connection.sendall(told), module.CONTROL) as client,
+        pytest.raises((Rejected, ProtocolError), match="not taken"),
+    ):
+        client.change("promote", 2, SEEN)
+
+
 async def test_a_preflight(tmp_path: Path) -> None:
     async with serving(tmp_path) as daemon:
         told = await asked(daemon, lambda client: client.preflight("set-priority", 2, {"value": 50}))
@@ -238,10 +264,10 @@ async def test_a_change_that_makes_no_sense(tmp_path: Path) -> None:
 
 
 @contextmanager
-def pretending(folder: Path, answer: Callable[[socket.socket], object]) -> Iterator[Client]:
-    """A client of something that listens at status.sock and treats one connection so."""
+def pretending(folder: Path, answer: Callable[[socket.socket], object], name: str = module.STATUS) -> Iterator[Client]:
+    """A client of something that listens at one of the sockets and treats one connection so."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "status.sock"))
+        listener.bind(str(folder / name))
         listener.listen()
 
         def serve() -> None:
