@@ -75,7 +75,7 @@ class EventDatabase:
             _prepare(connection)
             self.newest = max(self.newest, _newest(connection))
             self._file = self._path.stat()
-        except BaseException:
+        except BaseException:  # whatever it is goes on; only the file is let go of
             connection.close()
             raise
         self._connection = connection

@@ -212,7 +212,7 @@ class PullClient:
             reader, writer = await self._say(address, question)
             try:
                 return reader, writer, self._opened(await pull_wire.receive(reader, BLOB_MAX), f"{question.nonce} 0")
-            except BaseException:
+            except BaseException:  # also when it is cancelled: nobody else knows of the connection
                 writer.transport.abort()
                 raise
 
@@ -242,7 +242,7 @@ class PullClient:
                 writer, seal_blob(self._keys[0], self._cluster_name, _QUESTION, pull_wire.question_bytes(question))
             )
             await writer.drain()
-        except BaseException:
+        except BaseException:  # also when it is cancelled
             writer.transport.abort()
             raise
         return reader, writer
@@ -311,12 +311,14 @@ class PullServer:
         """Listen no longer, and end the connections that are open."""
         for server in self._servers:
             server.close()
-            await server.wait_closed()
-        self._servers.clear()
         active = [*self._active, *self._pouring]
         for task in active:
             task.cancel()
         await asyncio.gather(*active, return_exceptions=True)
+        # Last: from Python 3.12 on it waits for the connections, too.
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")

@@ -105,7 +105,7 @@ def up(wanted: Wanted, *, owner: Owner | None = None, timeout_s: float | None = 
             machines.begin(plan)
         plan = replace(plan, owner=owner)
         save(plan)
-    except BaseException:
+    except BaseException:  # Ctrl-C and a test's end, too: nothing may stay behind
         down(plan.name)
         raise
     return plan

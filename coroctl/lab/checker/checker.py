@@ -64,7 +64,7 @@ class Checker:
                 [sys.executable, "-P", "-m", *words], stdin=subprocess.PIPE, stdout=self._output
             )
             until(self._watches, _START_S, f"the checker to watch lab {self.plan.name}")
-        except BaseException:
+        except BaseException:  # Ctrl-C and a test's end, too: nothing may stay behind
             self._end()
             raise
         self.mark()
