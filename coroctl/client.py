@@ -38,8 +38,8 @@ GROUPS = {STATUS: "coroctl", CONTROL: "coroctl-admin"}
 ANSWER_S = 2.0
 PREFLIGHT_S = 5.0
 """systemd may have to be asked."""
-HOST_S = 6.0
-"""A process may have to be started, and on another node."""
+HOST_S = 9.0
+"""A process may have to be started, and on another node; a file is asked for twice."""
 CHANGE_S = 30.0
 """A change is distributed to every node before it is answered."""
 _AFTER_TAKING = frozenset({"failed", "internal"})
@@ -145,6 +145,10 @@ class Client:
             raise Silent(str(told["why"]))
         host: Json = told["host"]
         return host
+
+    def conf(self, node: int | None = None, timeout_s: float = HOST_S) -> Json:
+        """The file that a node has loaded (docs/control-sockets.md); this node's if none is named."""
+        return self._once(STATUS, {"verb": "conf", "node": node}, timeout_s)
 
     def machines(self, timeout_s: float = ANSWER_S) -> Json:
         """The managed machines, and the inventory that they stand in (docs/control-sockets.md)."""

@@ -20,6 +20,7 @@ WHERE = {
     "LinkMatrix": "the matrix of links",
     "Alarms": "alarms",
     "ConfigurationScreen": "configuration",
+    "Difference": "differences of two files",
     "Listing": "the file",
     "LogScreen": "log",
     "LogView": "a log as a whole",

@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from coroctl.cli import former
+from coroctl.conf.document import Document
 from coroctl.conf.files import DEFAULT_FILE, load, load_document
-from coroctl.errors import ConfigError
+from coroctl.errors import ConfigError, CoroctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,8 @@ HELP = "check and compare corosync.conf files"
 EXIT_OK = 0
 EXIT_FOUND = 1
 EXIT_TROUBLE = 2
+LOADED = "node:"
+"""Before the name of a node whose loaded file is meant."""
 
 _LINT_EPILOG = """\
 exit codes:
@@ -41,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     lint = commands.add_parser("lint", help="say what is wrong with a file", epilog=_LINT_EPILOG, formatter_class=raw)
     lint.add_argument("file", metavar="FILE", nargs="?", help=f"default: {DEFAULT_FILE}, checked for this machine, too")
     diff = commands.add_parser("diff", help="compare two files", epilog=_DIFF_EPILOG, formatter_class=raw)
-    diff.add_argument("before", metavar="A")
+    diff.add_argument("before", metavar="A", help=f"a file, or {LOADED}NODE: what that node has loaded")
     diff.add_argument("after", metavar="B")
     for command in (lint, diff):
         command.add_argument("--json", action="store_true", help="print one JSON object")
@@ -98,13 +101,30 @@ def _as_dict(finding: Finding) -> dict[str, object]:
 def _diff(before: str, after: str, *, as_json: bool) -> int:
     from coroctl.conf.diff import diff, in_lines
 
-    found = diff(load_document(before), load_document(after))
+    found = diff(_document(before), _document(after))
     if as_json:
         changes = [change._asdict() for change in found.changes]
         _print_json({"version": 1, "identical": found.identical, "changes": changes, "diff": list(found.lines)})
     elif not found.identical:
         print("\n".join(in_lines(found)))
     return EXIT_OK if found.identical else EXIT_FOUND
+
+
+def _document(name: str) -> Document:
+    if not name.startswith(LOADED):
+        return load_document(name)
+    from coroctl.actions import find_node
+    from coroctl.client import Client
+    from coroctl.sources.daemon import snapshot_of
+    from coroctl.sources.loaded import loaded_by
+
+    try:
+        client = Client()
+        node = find_node(snapshot_of(client.snapshot()), name.removeprefix(LOADED))
+        data = loaded_by(node, client).data
+    except CoroctlError as error:
+        raise ConfigError(name, 0, str(error)) from error
+    return Document.parse(data, name)
 
 
 def _print_json(value: dict[str, object]) -> None:

@@ -39,7 +39,13 @@ class Difference(NamedTuple):
 def diff(before: Document, after: Document) -> Difference:
     """Compare two files."""
     old, new = before.render(), after.render()
-    return Difference(old == new, _changes(_settings(before), _settings(after)), _unified(before, after))
+    lines = unified(old, new, before.file, after.file)
+    return Difference(old == new, _changes(_settings(before), _settings(after)), lines)
+
+
+def unified(old: bytes, new: bytes, old_name: str, new_name: str) -> tuple[str, ...]:
+    """A unified diff of two files, whatever is in them; its lines may be shown as they are."""
+    return tuple(unified_diff(_shown(old), _shown(new), plain(old_name), plain(new_name), lineterm=""))
 
 
 def in_lines(found: Difference) -> list[str]:
@@ -75,11 +81,6 @@ def _node_names(document: Document) -> dict[str, str]:
     }
 
 
-def _unified(before: Document, after: Document) -> tuple[str, ...]:
-    old, new = _shown(before), _shown(after)
-    return tuple(unified_diff(old, new, plain(before.file), plain(after.file), lineterm=""))
-
-
-def _shown(document: Document) -> list[str]:
-    lines = document.render().decode("utf-8", "surrogateescape").split("\n")
+def _shown(data: bytes) -> list[str]:
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
     return ["\t".join(map(plain, line.split("\t"))) for line in lines]

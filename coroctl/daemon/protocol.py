@@ -39,6 +39,7 @@ class Verb(Enum):
     EVENTS = "events"
     LOG = "log"
     HOST = "host"
+    CONF = "conf"
     MACHINES = "machines"
     PREFLIGHT = "preflight"
     SET_PRIORITY = "set-priority"
@@ -189,11 +190,15 @@ def events_of(call: Call) -> Events:
 
 def log_of(call: Call) -> tuple[NodeId | None, LogWanted]:
     """Whose log (None: this node's), and what of it. Raises Refused."""
-    node = None if call.arguments.get("node") is None else NodeId(_number(call, "node", 1, MOST_U32))
     try:
-        return node, log_wanted(call.arguments)
+        return node_of(call), log_wanted(call.arguments)
     except LogError as error:
         raise Refused("argument", str(error), call.id) from None
+
+
+def node_of(call: Call) -> NodeId | None:
+    """Which node is meant; None: this one. Raises Refused."""
+    return None if call.arguments.get("node") is None else NodeId(_number(call, "node", 1, MOST_U32))
 
 
 def hosts_of(call: Call) -> tuple[NodeId, ...]:

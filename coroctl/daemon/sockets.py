@@ -73,6 +73,9 @@ class Teller(Protocol):
     async def hosts(self, nodes: Collection[NodeId]) -> list[dict[str, Any]]:
         """Machines; of this node if none is named."""
 
+    async def conf(self, node: NodeId | None) -> dict[str, Any]:
+        """The file that a node has loaded; of this node if none is named."""
+
 
 class Sockets:
     """Both sockets. `snapshot` is called on the loop."""
@@ -256,6 +259,9 @@ class Sockets:
             case Verb.HOST:
                 nodes = protocol.hosts_of(call)
                 self._work(connection, call, lambda: self._tell_hosts(connection, call, nodes))
+            case Verb.CONF:
+                node = protocol.node_of(call)
+                self._work(connection, call, lambda: self._tell_conf(connection, call, node))
             case Verb.MACHINES:
                 connection.send(protocol.answer(call.id, self._machines()))
             case Verb.PREFLIGHT:
@@ -297,6 +303,9 @@ class Sockets:
 
     async def _tell_hosts(self, connection: Connection, call: Call, nodes: Collection[NodeId]) -> None:
         connection.send(protocol.answer(call.id, {"hosts": await self._teller.hosts(nodes)}))
+
+    async def _tell_conf(self, connection: Connection, call: Call, node: NodeId | None) -> None:
+        connection.send(protocol.answer(call.id, await self._teller.conf(node)))
 
     def _change(self, connection: Connection, call: Call) -> None:
         actor = connection.actor._replace(claimed=protocol.claimed_of(call))

@@ -1,4 +1,4 @@
-"""What a node tells of itself beside the cluster: its logs, its machine and its load; this one's, and any other's.
+"""What a node tells of itself beside the cluster: logs, machine, load, loaded file; this one's, and any other's.
 
 Another node's daemon is asked over the sealed pull. Here nothing is read: processes do (`readers`), and what goes
 through the loop that renews the lease goes in small pieces, as fast as whoever asked takes them.
@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from coroctl.conf.document import Document
+from coroctl.daemon.identities import identity_of
 from coroctl.daemon.loads import Loads, Looks, own_load
 from coroctl.daemon.logs import LogName, as_row
 from coroctl.daemon.machine import Machine, Subject
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from coroctl.daemon.configuration import Loaded
     from coroctl.daemon.logs import LogWanted
-    from coroctl.daemon.pull import Question, Reply
+    from coroctl.daemon.pull import Pulled, Question, Reply, Told
     from coroctl.decision.values import Identity
     from coroctl.model import NodeId
 
@@ -42,6 +43,12 @@ NEIGHBOUR_S = 4.0
 
 class Asks(Looks, Protocol):
     """The pull's client."""
+
+    async def loaded(self, source: NodeId, own: Identity, within_s: float) -> Told:
+        """Which file a node has loaded."""
+
+    async def pull(self, source: NodeId, wanted: Identity, own: Identity, within_s: float | None = None) -> Pulled:
+        """That file."""
 
     def log(self, source: NodeId, wanted: LogWanted, own: Identity, within_s: float) -> AsyncGenerator[bytes, None]:
         """LOG."""
@@ -105,6 +112,18 @@ class Telling:
         """Of each node its machine, or why it is not known; in bounded time."""
         return list(await asyncio.gather(*(self._host(node) for node in nodes or (self._node,))))
 
+    async def conf(self, node: NodeId | None) -> dict[str, Any]:
+        """The file that the node has loaded. CoroctlError says why it cannot be had; in bounded time."""
+        own = self._loaded()
+        if node in (None, self._node):
+            return _as_conf(self._node, own.identity, own.data)
+        assert node is not None
+        told = await self._pull.loaded(node, own.identity, NEIGHBOUR_S)
+        pulled = await self._pull.pull(node, told.loaded, own.identity, NEIGHBOUR_S)
+        if identity_of(pulled.data) != told.loaded:
+            raise PullError(f"node {node} has handed out another file than the one that it has loaded")
+        return _as_conf(node, told.loaded, pulled.data)
+
     async def answer(self, question: Question) -> Reply:
         """For PullServer."""
         match question.about:
@@ -159,6 +178,10 @@ class Telling:
         cluster = self._loaded().cluster
         own = next((one for one in cluster.nodes if one.nodeid == self._node), None)
         return Subject(own.addresses if own else (), cluster.listener.service or "")
+
+
+def _as_conf(node: NodeId, identity: Identity, data: bytes) -> dict[str, Any]:
+    return {"node": node, **identity._asdict(), "text": data.decode("utf-8", "surrogateescape")}
 
 
 def _checked(piece: bytes) -> bool:

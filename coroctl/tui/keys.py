@@ -14,6 +14,7 @@ from coroctl.tui.base import TerminalApp
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.alarms import Alarms
 from coroctl.tui.screens.configuration import ConfigurationScreen
+from coroctl.tui.screens.difference import Difference
 from coroctl.tui.screens.links import Links
 from coroctl.tui.screens.log import LogScreen
 from coroctl.tui.screens.menu import MenuScreen
@@ -34,6 +35,7 @@ PLACES: Mapping[str, tuple[type[DOMNode], ...]] = {
     "links": (Links, LinkMatrix, LiveTable),
     "alarms": (Alarms,),
     "configuration": (ConfigurationScreen, Listing, LiveTable),
+    "difference": (Difference, Listing),
     "log": (LogScreen, LogView),
     "actions": (MenuScreen, LiveTable),
     "dialog": (ActionScreen, SheetDialog),

@@ -49,6 +49,9 @@ class Teller:
         finally:
             self.under_way -= 1
 
+    async def conf(self, node: NodeId | None) -> dict[str, Any]:
+        return {"node": node or 1, "version": 7, "digest": "d", "text": "totem {\n}\n"}
+
     async def hosts(self, nodes: Collection[NodeId]) -> list[dict[str, Any]]:
         return [{"node": node, "why": "a test"} for node in nodes]
 

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from contextlib import aclosing, asynccontextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -16,7 +17,7 @@ from coroctl.daemon.configuration import parsed
 from coroctl.daemon.keys import make_key
 from coroctl.daemon.logs import LogError, LogName, LogWanted, as_row, log_wanted
 from coroctl.daemon.machine import Machine, Subject
-from coroctl.daemon.pull import About, PullClient, PullError, PullServer, Question
+from coroctl.daemon.pull import About, PullClient, Pulled, PullError, PullServer, Question, Told
 from coroctl.daemon.readers import ReaderError
 from coroctl.daemon.telling import Telling
 from coroctl.model import NodeId
@@ -274,6 +275,32 @@ async def test_machines_from_here_and_there(tmp_path: Path) -> None:
         [again] = await pair.here.hosts([])
         assert again == mine
     assert children() == []
+
+
+async def test_the_loaded_file_from_here_and_there(tmp_path: Path) -> None:
+    async def serve(question: Question) -> Reply:
+        there = parsed(GOOD.replace(b"prio: ", b"prio: 1"), "corosync.conf")
+        return Told(there.identity, True, True) if question.wanted is None else Pulled(there.data, True, "")
+
+    async with paired(tmp_path) as pair:
+        pair.there._serve = serve
+        mine, its = await pair.here.conf(None), await pair.here.conf(THERE)
+        assert [mine["node"], its["node"]] == [HERE, THERE]
+        assert sha256(mine["text"].encode()).hexdigest() == mine["digest"]
+        assert its["text"].encode() == GOOD.replace(b"prio: ", b"prio: 1")
+        with pytest.raises(PullError, match="no address"):
+            await pair.here.conf(NOBODY)
+
+
+async def test_a_file_that_is_not_the_loaded_one_is_not_passed_on(tmp_path: Path) -> None:
+    async def lies(question: Question) -> Reply:
+        loaded = parsed(GOOD, "corosync.conf").identity
+        return Told(loaded, True, True) if question.wanted is None else Pulled(GOOD + b"\n", True, "")
+
+    async with paired(tmp_path) as pair:
+        pair.there._serve = lies
+        with pytest.raises(PullError, match="another file"):
+            await pair.here.conf(THERE)
 
 
 async def test_nobody_looks_at_a_machine_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:

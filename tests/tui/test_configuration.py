@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.geometry import Region
 
+from coroctl.client import Client
 from coroctl.model import Configuration, Snapshot
 from coroctl.sources.reading import read
 from coroctl.tui import conf_page
+from coroctl.tui.conf_diff import Side, compared
+from coroctl.tui.screens.configuration import ConfigurationScreen
+from coroctl.tui.screens.difference import Difference
 from coroctl_widgets import Listing, LiveTable, Notes, TitleBar
 from tests.alarms.build import ONE, THREE, TWO, WELL, changed
 from tests.tui.test_screens import Stage, lines, stage
@@ -161,3 +165,37 @@ async def test_where_there_is_no_file_it_says_so(stage: Stage) -> None:
         assert lines(stage.console, "summary") == ["this source has no configuration file"]
         assert pilot.app.screen.query_one(LiveTable).cursor_key == str(ONE)
         assert pilot.app.screen.query_one(Notes).display
+
+
+def test_differences_are_told_by_setting_and_by_line() -> None:
+    after = CONF.replace("prio: 100", "prio: 50").replace("config_version: 8", "config_version: 9").encode()
+    found = compared(Side("here", CONF.encode()), Side("n2", after))
+    assert [note.text for note in found.notes] == [
+        "- here",
+        "+ n2",
+        "2 settings differ: node 1: prio, totem.config_version",
+    ]
+    told = {line.spans[0].text: line.number for line in found.lines}
+    prio = CONF.splitlines().index("        prio: 100") + 1
+    assert told["-        prio: 100"] == told["+        prio: 50"] == prio
+    assert told["         nodeid: 1"] == prio - 1
+    assert all(line.number == 0 for line in found.lines if line.spans[0].text.startswith("@@"))
+
+
+def test_differences_of_files_that_are_none() -> None:
+    found = compared(Side("here", CONF.encode()), Side("n2", b"junk\xff {\n"))
+    assert "settings cannot be compared: n2:1" in found.notes[-1].text
+    assert any(line.spans[0].text.startswith("+junk") for line in found.lines)
+    assert len(compared(Side("here", b"\xff"), Side("n2", b"\xff")).notes) == 1
+
+
+async def test_a_file_that_cannot_be_had(stage: Stage, cluster: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coroctl.sources.loaded.Client", lambda: Client("/nonexistent"))
+    async with stage.console.run_test(size=(100, 30)) as pilot:
+        await stage.show(pilot, cluster, "c", "tab", "down", "enter")
+        assert [type(screen) for screen in pilot.app.screen_stack[-2:]] == [ConfigurationScreen, Difference]
+        await pilot.app.workers.wait_for_complete()
+        [note] = pilot.app.screen.query_one(Notes).value
+        assert note.text.startswith("the file of n2 cannot be compared: ")
+        await pilot.press("d")
+        assert type(pilot.app.screen) is ConfigurationScreen

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from coroctl.model import NodeId
 from coroctl.sources.reading import Reading, read
 from coroctl.tui import conf_page, presenters
+from coroctl.tui.screens.difference import Difference
 from coroctl_widgets import Listing, LiveTable, Notes, TitleBar
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ class ConfigurationScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,c", "leave", "Back", id="back"),
         Binding("tab", "app.focus_next", "Nodes/file", show=False, id="next-part"),
+        Binding("d", "difference", "Differences", id="differences"),
     ]
 
     CSS = """
@@ -83,6 +87,17 @@ class ConfigurationScreen(Screen[None]):
     def show_age(self, snapshot: Snapshot, age: float) -> None:
         """Say how old the data are."""
         self._title.value = presenters.title(snapshot, age, "Configuration")
+
+    def action_difference(self) -> None:
+        """Of the node under the cursor and this one."""
+        key, view = self._nodes_table.cursor_key, self._view
+        if key is not None and view is not None and view.snapshot.configuration is not None:
+            self.app.push_screen(Difference(NodeId(int(key)), view))
+
+    @on(LiveTable.RowSelected, "#nodes")
+    def compare_node(self) -> None:
+        """Enter on a node."""
+        self.action_difference()
 
     def action_leave(self) -> None:
         self.dismiss()
