@@ -71,7 +71,7 @@ def _write(path: Path, mib: int) -> None:
 
 def _last_line(viewer: Viewer, path: Path) -> str:
     if shutil.which(viewer.command[0]) is None:
-        return "is not installed"
+        return "not installed"
     took = []
     for _ in range(ROUNDS):
         shown = OnAPty([*viewer.command, str(path)])
