@@ -97,22 +97,22 @@ def _outlook(told: Json) -> Outlook:
 def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[Step], object], request: str = "") -> Report:
     """Ask for it and follow it; `tell` gets each step. Raises what the client raises."""
     begin = time.monotonic()
-    with _Asking(client, ask, outlook.seen, request or os.urandom(16).hex()) as asking:
-        about_machines = ask.action in actions.ABOUT_MACHINES
-        sight = MachineSight(client, ask) if about_machines else Sight(client, ask, outlook)
-        try:
+    # Before it is asked for: of machines only what they were before tells what has become of them.
+    sight = MachineSight(client, ask) if ask.action in actions.ABOUT_MACHINES else Sight(client, ask, outlook)
+    try:
+        with _Asking(client, ask, outlook.seen, request or os.urandom(16).hex()) as asking:
             for line in _followed(sight, asking):
                 tell(Step(time.monotonic() - begin, line))
             outcome = asking.outcome()
-            made = outcome.verdict == "ok"
-            missing = ""
-            if made:
-                missing = _settle(sight, lambda line: tell(Step(time.monotonic() - begin, line)))
-            else:
-                sight.look(LOOK_AGAIN_S)
-            return Report(outcome.verdict, outcome.why, missing, sight.nodes(made=made), time.monotonic() - begin)
-        finally:
-            sight.close()
+        made = outcome.verdict == "ok"
+        missing = ""
+        if made:
+            missing = _settle(sight, lambda line: tell(Step(time.monotonic() - begin, line)))
+        else:
+            sight.look(LOOK_AGAIN_S)
+        return Report(outcome.verdict, outcome.why, missing, sight.nodes(made=made), time.monotonic() - begin)
+    finally:
+        sight.close()
 
 
 def claimed_origin() -> tuple[str, str]:

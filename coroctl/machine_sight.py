@@ -86,7 +86,9 @@ class MachineSight:
         return f"{one['name']} does not run on node {self._ask.node} yet: {_state(one)}"
 
     def _not_recovered(self) -> str:
-        left = sorted(name for name, one in self._machines().items() if name in self._concerned and not _is_up(one))
+        """What is said of the dead node itself is old."""
+        known = {name: one for name, one in self._machines().items() if name in self._concerned}
+        left = sorted(name for name, one in known.items() if one["node"] == self._ask.node or not _is_up(one))
         if not left:
             return ""
         more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""

@@ -208,6 +208,48 @@ class Mastership(NamedTuple):
     """Datagrams that it did not take in, by reason."""
 
 
+class Wait(NamedTuple):
+    """A lost node whose machines are not recovered yet."""
+
+    node: NodeId
+    waits_for: str
+    until: float | None
+    """Seconds since 1970; None: nobody knows."""
+    why: str
+    """What went wrong the last time; empty: nothing."""
+
+
+class Failure(NamedTuple):
+    """A node that surely ran no machine any more, and lost those that it had."""
+
+    node: NodeId
+    why: str
+    """Fenced, its watchdog, shut down, confirmed dead."""
+    at: float
+    """Seconds since 1970."""
+    machines: int
+
+
+class Trouble(NamedTuple):
+    """An alarm about virtual machines that this node's corolistener has raised."""
+
+    what: str
+    about: str
+    """A machine's name, or a node's id; empty: neither."""
+    node: NodeId | None
+
+
+class Machinery(NamedTuple):
+    """What the corolistener of this node tells of virtual machines, in brief."""
+
+    managed: int
+    recovery: tuple[Wait, ...]
+    """What it waits for, as the master tells."""
+    failures: tuple[Failure, ...]
+    """The last ones, the oldest first."""
+    troubles: tuple[Trouble, ...]
+
+
 class Source(Enum):
     """Where a snapshot comes from."""
 
@@ -266,6 +308,8 @@ class Snapshot(NamedTuple):
     """None where no corolistener tells it."""
     pauses: tuple[Pause, ...] | None = None
     """Of this node's corosync, the last one first, at most 10; None if they are not told."""
+    machinery: Machinery | None = None
+    """None where no corolistener tells it, or nobody has anything to do with virtual machines."""
 
     def node(self, nodeid: NodeId | None) -> Node | None:
         """The node with that id, if it is in the snapshot."""

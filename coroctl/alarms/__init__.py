@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.alarms import cluster, links, listener
+from coroctl.alarms import cluster, links, listener, machines
 from coroctl.alarms.words import Alarm, Kind, Severity
 from coroctl.model import Availability
 
@@ -34,4 +34,5 @@ def alarms(snapshot: Snapshot, now: float, flaps: Mapping[Wire, int] = _NOTHING)
         found += links.rifts(snapshot)
         found += listener.presence(snapshot)
     found += listener.mastership(snapshot)
+    found += machines.machines(snapshot, now)
     return tuple(sorted(found, key=lambda alarm: alarm.severity is not Severity.CRITICAL))

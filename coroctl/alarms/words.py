@@ -41,6 +41,8 @@ class Kind(Enum):
     DEAD_MAN = "dead-man"
     GUARD = "guard"
     LISTENER = "corolistener"
+    RECOVERY = "recovery"
+    MACHINES = "machines"
 
 
 class Alarm(NamedTuple):

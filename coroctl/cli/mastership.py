@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from coroctl.alarms import Kind
+from coroctl.alarms.machines import machines
 from coroctl.cli.text import plain
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("stalls", _stalls(told)),
         ("dropped", ", ".join(f"{plain(why)} {count}" for why, count in told.dropped if count)),
         ("change", plain(told.change)),
+        *(("RECOVERY", plain(one.text)) for one in machines(snapshot, time.time()) if one.kind is Kind.RECOVERY),
         *(("WARNING", plain(text)) for text in told.warnings),
         *(("ALARM", plain(text)) for text in told.alarms),
     ]

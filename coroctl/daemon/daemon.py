@@ -334,6 +334,7 @@ class Daemon:
             skew_ms=self.neighbours.skew_ms(),
             hearing=self.neighbours.hearing(),
             loads=self._telling.loads.told(self.ready.node),
+            machines=self.machines.host.brief(),
             warnings=self.neighbours.troubles(),
             started=self._started,
             program=program_version(),

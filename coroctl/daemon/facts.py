@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coroctl.daemon.chronicle import NOTHING, Past
 
@@ -71,6 +71,8 @@ class Facts(NamedTuple):
     """Per node, this one included, how long ago it took something in from each other one, microseconds."""
     loads: Mapping[NodeId, Load] = {}
     """Of the nodes that have told it lately, this one included."""
+    machines: Mapping[str, Any] | None = None
+    """The estate in brief; None where nobody has anything to do with machines."""
     warnings: tuple[str, ...] = ()
     """What the shell itself has found wrong, and is not over."""
     started: float = 0.0

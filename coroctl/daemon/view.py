@@ -46,6 +46,7 @@ def status(state: State, now: int, facts: Facts) -> Json:
         "safety": _safety(turn, facts),
         "configuration": _configuration(turn, facts),
         "nodes": nodes,
+        "machines": facts.machines,
         "alarms": _alarms(state, facts),
         "transitions": [one._asdict() for one in facts.past.transitions],
         "change": _change(turn),

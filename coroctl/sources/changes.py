@@ -10,7 +10,7 @@ from coroctl.model import Availability, NodeStatus, Role
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coroctl.model import Link, Node, Snapshot
+    from coroctl.model import Link, Node, NodeId, Snapshot, Wait
 
 
 class Level(Enum):
@@ -38,7 +38,7 @@ def changes(before: Snapshot | None, after: Snapshot) -> list[Change]:
         found += _quorum(before, after)
         found += _nodes(before, after)
         found += _configuration(before, after)
-    return found
+    return [*found, *_machines(before, after)]
 
 
 def _first(snapshot: Snapshot) -> Iterator[Change]:
@@ -53,6 +53,8 @@ def _first(snapshot: Snapshot) -> Iterator[Change]:
             yield Change(Level.WARNING, f"{label(node)} is {node.status.value}")
     if snapshot.mastership is not None:
         yield from (Change(Level.BAD, f"ALARM: {text}") for text in snapshot.mastership.alarms)
+    if snapshot.machinery is not None:
+        yield from (_waits(snapshot, one) for one in snapshot.machinery.recovery)
 
 
 def _availability(before: Snapshot, after: Snapshot) -> Iterator[Change]:
@@ -129,6 +131,28 @@ def _mastership(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     yield from (Change(Level.WARNING, text) for text in new.warnings if text not in warnings)
 
 
+def _machines(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    """Who was found to be dead, and what the machines of the others wait for."""
+    old, new = before.machinery, after.machinery
+    if new is None:
+        return
+    failures, waits = (old.failures, old.recovery) if old else (new.failures, ())
+    fresh = [one for one in new.failures if one not in failures]
+    for failure in fresh:
+        text = f"{_named(after, failure.node)} has failed: {failure.why}; {failure.machines} machine"
+        yield Change(Level.BAD, f"{text}{'' if failure.machines == 1 else 's'} to be started elsewhere")
+    known = {(one.node, one.waits_for, one.why) for one in waits}
+    yield from (_waits(after, one) for one in new.recovery if (one.node, one.waits_for, one.why) not in known)
+    left = {one.node for one in new.recovery} | {one.node for one in fresh}
+    for node in dict.fromkeys(one.node for one in waits if one.node not in left):
+        yield Change(Level.GOOD, f"the machines of {_named(after, node)} wait for recovery no more")
+
+
+def _waits(snapshot: Snapshot, wait: Wait) -> Change:
+    why = f" ({wait.why})" if wait.why else ""
+    return Change(Level.WARNING, f"machines of {_named(snapshot, wait.node)} wait for {wait.waits_for}{why}")
+
+
 def _configuration(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     old, new = before.configuration, after.configuration
     if old and new and new.version is not None and (old.version, old.sha256) != (new.version, new.sha256):
@@ -138,6 +162,11 @@ def _configuration(before: Snapshot, after: Snapshot) -> Iterator[Change]:
 def label(node: Node) -> str:
     """How people call a node: by its name, else by its number."""
     return node.name or f"node {node.nodeid}"
+
+
+def _named(snapshot: Snapshot, nodeid: NodeId) -> str:
+    node = snapshot.node(nodeid)
+    return label(node) if node else f"node {nodeid}"
 
 
 def _number(value: int | None) -> str:

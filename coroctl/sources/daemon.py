@@ -27,6 +27,7 @@ from coroctl.model import (
     Source,
     Transition,
 )
+from coroctl.sources.machinery import machinery_of
 
 if TYPE_CHECKING:
     from coroctl.client import Json, Stream
@@ -89,6 +90,7 @@ def without(snapshot: Snapshot, error: CoroctlError) -> Snapshot:
         nodes=tuple(_with_role(node, _UNTOLD) for node in snapshot.nodes),
         gaps=_other_gaps(snapshot),
         mastership=None,
+        machinery=None,
     )
     if snapshot.availability is Availability.DENIED:
         return bare._replace(reason=f"{snapshot.reason}; {error}")
@@ -105,7 +107,12 @@ def _merged(snapshot: Snapshot, told: Json) -> Snapshot:
     """corosync's own word for membership and votes, the daemon's for roles."""
     rows = {row["nodeid"]: row for row in told["nodes"]}
     nodes = tuple(_with_role(node, rows.get(node.nodeid, _UNTOLD)) for node in snapshot.nodes)
-    return snapshot._replace(nodes=nodes, gaps=_other_gaps(snapshot), mastership=mastership_of(told))
+    return snapshot._replace(
+        nodes=nodes,
+        gaps=_other_gaps(snapshot),
+        mastership=mastership_of(told),
+        machinery=machinery_of(told.get("machines")),
+    )
 
 
 def _other_gaps(snapshot: Snapshot) -> tuple[Gap, ...]:
@@ -148,6 +155,7 @@ def snapshot_of(told: Json) -> Snapshot:
         quorum=_quorum(votes, quorate=corosync["quorate"]) if votes else None,
         gaps=(Gap("links", "corosync lets only root ask for them"),),
         mastership=mastership_of(told),
+        machinery=machinery_of(told.get("machines")),
     )
 
 

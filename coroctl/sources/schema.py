@@ -27,6 +27,7 @@ from coroctl.model import (
     Source,
     Transition,
 )
+from coroctl.sources import machinery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,7 @@ def to_json(snapshot: Snapshot) -> Json:
         "configuration": snapshot.configuration._asdict() if snapshot.configuration else None,
         "nodes": [_node_to(node) for node in snapshot.nodes],
         "mastership": _mastership_to(snapshot.mastership),
+        "machines": machinery.to_json(snapshot.machinery),
         "pauses": None if snapshot.pauses is None else [pause._asdict() for pause in snapshot.pauses],
         "unknown": [gap._asdict() for gap in snapshot.gaps],
     }
@@ -76,6 +78,7 @@ def from_json(stored: Mapping[str, Any]) -> Snapshot:
         configuration=Configuration(**stored["configuration"]) if stored["configuration"] else None,
         gaps=tuple(Gap(**gap) for gap in stored["unknown"]),
         mastership=_mastership_from(stored.get("mastership")),
+        machinery=machinery.machinery_of(stored.get("machines")),
         pauses=None if stored.get("pauses") is None else tuple(Pause(**pause) for pause in stored["pauses"]),
     )
 

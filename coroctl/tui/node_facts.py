@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import dropwhile
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from coroctl.sources.changes import label
 from coroctl_widgets import Course, Note, Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from coroctl.model import Node, Snapshot
     from coroctl.sources.machine import Host, Service, Traffic
@@ -32,7 +33,17 @@ def facts(snapshot: Snapshot, node: Node) -> tuple[Note, ...]:
     found += _configuration(snapshot, node)
     if snapshot.mastership is not None:
         found.append(_daemon(snapshot, node))
-    return tuple(found)
+    return (*found, *_failures(snapshot, node))
+
+
+def _failures(snapshot: Snapshot, node: Node) -> Iterator[Note]:
+    """When its machines were given to others, and why that was safe."""
+    failures = snapshot.machinery.failures if snapshot.machinery else ()
+    for one in failures:
+        if one.node == node.nodeid:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.at))
+            count = "1 machine" if one.machines == 1 else f"{one.machines} machines"
+            yield line("failed", f"{when}: {one.why}; {count} started elsewhere", Tone.WARN)
 
 
 def _status(node: Node) -> Note:

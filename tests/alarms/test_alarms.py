@@ -5,11 +5,27 @@ from __future__ import annotations
 import pytest
 
 from coroctl.alarms import Kind, Severity, alarms
+from coroctl.alarms import machines as machine_alarms
 from coroctl.alarms.links import FLAPS
 from coroctl.alarms.listener import ADVICE
 from coroctl.alarms.memory import FLAP_S, Memory
 from coroctl.decision.actions import Alarm as DaemonAlarm
-from coroctl.model import Availability, Configuration, Gap, NodeId, NodeStatus, Pause, Qdevice, Role, Snapshot
+from coroctl.decision.estate.actions import Alarm as EstateAlarm
+from coroctl.decision.estate.values import WaitsFor
+from coroctl.model import (
+    Availability,
+    Configuration,
+    Gap,
+    Machinery,
+    NodeId,
+    NodeStatus,
+    Pause,
+    Qdevice,
+    Role,
+    Snapshot,
+    Trouble,
+    Wait,
+)
 from tests.alarms.build import NOW, ONE, SERVED, THREE, TWO, WELL, changed, found, hearing, link, only
 
 LEFT = changed(THREE, status=NodeStatus.LEFT, role=None, links=(), hears=None, eligible=None)
@@ -232,6 +248,37 @@ def test_what_the_daemon_has_found() -> None:
     assert "manager's unit" in found(told, Kind.LISTENER)[0].todo
     assert only(told, Kind.DEAD_MAN).severity is Severity.WARNING
     assert only(told, Kind.GUARD).todo.startswith("systemctl start corolistener-guard")
+
+
+def waiting(waits_for: WaitsFor, until: float | None = None, why: str = "") -> Snapshot:
+    return WELL._replace(machinery=Machinery(3, (Wait(TWO, waits_for.value, until, why),), (), ()))
+
+
+@pytest.mark.parametrize("waits_for", list(WaitsFor))
+def test_what_recovery_waits_for(waits_for: WaitsFor) -> None:
+    """Critical is what does not pass by itself."""
+    alarm = only(waiting(waits_for), Kind.RECOVERY)
+    by_hand = waits_for not in (WaitsFor.AGENT, WaitsFor.RETRY, WaitsFor.WATCHDOG)
+    assert (alarm.severity is Severity.CRITICAL, "coroctl confirm-dead n2" in alarm.todo) == (by_hand, by_hand)
+    assert (alarm.text, alarm.node) == (f"n2 is lost, and its machines wait for {waits_for.value}", TWO)
+
+
+def test_the_wait_counts_down_and_says_what_went_wrong() -> None:
+    assert only(waiting(WaitsFor.WATCHDOG, NOW + 12), Kind.RECOVERY).text.endswith("must have fired, 12 s more")
+    failed = only(waiting(WaitsFor.RETRY, NOW - 1, "no route"), Kind.RECOVERY)
+    assert failed.text.endswith("the next call of its fence agent, 0 s more (no route)")
+    assert (failed.severity, "coroctl fence test n2" in failed.todo) == (Severity.CRITICAL, True)
+
+
+@pytest.mark.parametrize("alarm", list(EstateAlarm))
+def test_every_alarm_about_machines_has_a_remedy(alarm: EstateAlarm) -> None:
+    known = [start for start in machine_alarms.ADVICE if alarm.value.startswith(start)]
+    told = WELL._replace(machinery=Machinery(3, (), (), (Trouble(alarm.value, "2", TWO),)))
+    if alarm is EstateAlarm.NOT_RECOVERED:  # what recovery waits for says more
+        assert (known, found(told, Kind.MACHINES)) == ([], [])
+    else:
+        assert len(known) == 1
+        assert only(told, Kind.MACHINES).text == f"{alarm.value}: n2"
 
 
 @pytest.mark.parametrize("alarm", list(DaemonAlarm))

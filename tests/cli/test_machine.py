@@ -17,13 +17,16 @@ from coroctl.cli import change, main
 from coroctl.client import Client
 from coroctl.conduct import Operator
 from coroctl.decision.estate.values import Seen
-from coroctl.model import NodeId
+from coroctl.model import Machinery, NodeId
 from coroctl.sim.hypervisor import guest
+from coroctl.sources.daemon import snapshot_of
 from tests.daemon.simulated import Nodes, master, simulated, told_events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+    from coroctl.decision.events import Event
 
 DEADLINE_S = 60.0
 ONE, TWO, THREE = (NodeId(number) for number in (1, 2, 3))
@@ -160,6 +163,8 @@ async def test_confirm_dead(tmp_path: Path, monkeypatch: Any, capsys: Any, keybo
         assert await typed(cluster, ONE, monkeypatch, "confirm-dead", "node3", "--yes", "--force", "dead") == 1
         cluster.machines[TWO].power_off()
         await until(lambda: bool(cluster.served[THREE].machines()["recovery"]))
+        [wait] = seen(cluster, THREE).recovery
+        assert (wait.node, wait.waits_for, wait.why) == (TWO, "confirm-dead: no fencing is configured", "")
         capsys.readouterr()
         os.write(keyboard, b"y\n")
         assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 4
@@ -173,8 +178,19 @@ async def test_confirm_dead(tmp_path: Path, monkeypatch: Any, capsys: Any, keybo
         assert runs_on(cluster, "a") != []
         assert TWO not in (*runs_on(cluster, "a"), *runs_on(cluster, "b"))
         assert "confirmed dead" in told(cluster)
+        after = seen(cluster, THREE)
+        assert after.recovery == ()
+        [failure] = after.failures
+        assert (failure.node, failure.why, failure.machines) == (TWO, "confirmed dead by an operator", 3)
         assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 0
         assert "nothing to do: no managed machine belongs to node2" in capsys.readouterr().out
+
+
+def seen(cluster: Nodes, at: NodeId) -> Machinery:
+    """What a snapshot of that node has of machines."""
+    found = snapshot_of(cluster.served[at].picture()).machinery
+    assert found is not None
+    return found
 
 
 def told(cluster: Nodes) -> str:
@@ -199,12 +215,20 @@ async def test_the_same_id_twice_is_one_change(tmp_path: Path) -> None:
         assert (other.verdict, other.why.startswith("changed since you looked")) == ("refused", True)
 
 
-async def test_a_lost_master_makes_it_unknown(tmp_path: Path) -> None:
+async def test_a_lost_master_makes_it_unknown(tmp_path: Path, monkeypatch: Any) -> None:
+    """It loses its power in the moment of the request."""
     async with machines(tmp_path) as cluster:
         client = Client(str(cluster.served[THREE].run))
         ask = Ask(MACHINE_ADOPT, TWO, machine="a")
         outlook = await asyncio.to_thread(Operator(client).preflight, ask)
-        cluster.machines[ONE].power_off()
+        served = cluster.served[THREE]
+        tell = served.tell
+
+        def too_late(event: Event) -> None:
+            cluster.machines[ONE].power_off()
+            tell(event)
+
+        monkeypatch.setattr(served, "tell", too_late)
         outcome = await asyncio.to_thread(client.change, "machine-adopt", TWO, outlook.seen, {"machine": "a"})
         assert (outcome.verdict, outcome.why) == ("unknown", "the holder was lost before it answered")
         await until(lambda: master(cluster) == TWO)

@@ -14,7 +14,7 @@ from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.facts import Facts, Names, Votes
 from coroctl.daemon.inventory.look import Known, Lookup
-from coroctl.daemon.inventory.picture import picture
+from coroctl.daemon.inventory.picture import brief, picture
 from coroctl.daemon.journal import Journal
 from coroctl.daemon.outlook_subject import Draft, Probe
 from coroctl.daemon.sockets import Sockets
@@ -109,6 +109,7 @@ class Served:
             device="eth0",
             service="vmmgr.service",
             votes=Votes(present, total // 2 + 1, total),
+            machines=brief(*known) if (known := self.known()) is not None else None,
             past=self.chronicle.past(),
         )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from coroctl.model import (
     Availability,
     Configuration,
+    Failure,
     Gap,
     Link,
+    Machinery,
     Mastership,
     Node,
     NodeId,
@@ -15,6 +17,7 @@ from coroctl.model import (
     Role,
     Snapshot,
     Source,
+    Wait,
 )
 from coroctl.sources.changes import Level, changes
 from coroctl.sources.watch import silenced
@@ -115,6 +118,26 @@ def test_corolistener_goes_and_comes() -> None:
     gone = WELL._replace(gaps=(Gap("corolistener", "corolistener does not answer"),))
     assert told(with_told(), gone) == [(Level.BAD, "corolistener does not answer")]
     assert told(gone, with_told(alarms=("a",))) == [(Level.GOOD, "corolistener answers"), (Level.BAD, "ALARM: a")]
+
+
+def with_machinery(*waits: Wait, failures: tuple[Failure, ...] = ()) -> Snapshot:
+    return WELL._replace(machinery=Machinery(3, waits, failures, ()))
+
+
+def test_a_nodes_machines_wait_and_are_recovered() -> None:
+    wait = Wait(NodeId(2), "its watchdog, until that must have fired", 1012.0, "")
+    waits = with_machinery(wait)
+    text = "machines of n2 wait for its watchdog, until that must have fired"
+    assert told(with_machinery(), waits) == [(Level.WARNING, text)]
+    assert (Level.WARNING, text) in told(None, waits)
+    assert told(waits, with_machinery(wait._replace(until=1013.0))) == []
+    assert told(waits, with_machinery(wait._replace(why="no route"))) == [(Level.WARNING, f"{text} (no route)")]
+    failed = with_machinery(failures=(Failure(NodeId(2), "its watchdog (10 s) must have fired", 1012.0, 3),))
+    assert told(waits, failed) == [
+        (Level.BAD, "n2 has failed: its watchdog (10 s) must have fired; 3 machines to be started elsewhere")
+    ]
+    assert told(waits, with_machinery()) == [(Level.GOOD, "the machines of n2 wait for recovery no more")]
+    assert told(WELL, failed) == []
 
 
 def test_a_silent_corosync_is_one_event_and_not_two() -> None:

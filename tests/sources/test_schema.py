@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from coroctl.model import (
     Availability,
     Configuration,
+    Failure,
     Gap,
     Lease,
     Link,
     Load,
+    Machinery,
     Mastership,
     Node,
     NodeId,
@@ -28,6 +30,8 @@ from coroctl.model import (
     Snapshot,
     Source,
     Transition,
+    Trouble,
+    Wait,
 )
 from coroctl.sources.schema import from_json, to_json
 
@@ -83,6 +87,14 @@ snapshots = st.builds(
     configuration=st.none() | st.builds(Configuration, st.text(), maybe, maybe, st.text()),
     gaps=st.lists(st.builds(Gap, st.text(), st.text()), max_size=2).map(tuple),
     mastership=st.none() | masterships,
+    machinery=st.none()
+    | st.builds(
+        Machinery,
+        counts,
+        st.lists(st.builds(Wait, counts.map(NodeId), st.text(), st.none() | moments, st.text()), max_size=2).map(tuple),
+        st.lists(st.builds(Failure, counts.map(NodeId), st.text(), moments, counts), max_size=2).map(tuple),
+        st.lists(st.builds(Trouble, st.text(), st.text(), st.none() | counts.map(NodeId)), max_size=2).map(tuple),
+    ),
     pauses=st.none() | st.lists(st.builds(Pause, moments, counts), max_size=2).map(tuple),
 )
 
@@ -119,6 +131,9 @@ def test_every_key_is_documented() -> None:
             0,
             0,
             (),
+        ),
+        machinery=Machinery(
+            1, (Wait(NodeId(1), "", None, ""),), (Failure(NodeId(1), "", 1, 1),), (Trouble("", "", None),)
         ),
     )
     documented = set(re.findall(r"`(\w+)`", DOCUMENT.read_text()))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.inventory import carriage
 from coroctl.daemon.inventory.look import Known, Lookup
-from coroctl.daemon.inventory.picture import picture
+from coroctl.daemon.inventory.picture import brief, picture
 from coroctl.daemon.seal import DATA_MAX
 from coroctl.decision import events as lease
 from coroctl.decision.estate import actions, core, events
@@ -175,6 +175,12 @@ class EstateHost:
         if self.state is None or self._lease is None:
             return {"inventory": None, "recovery": [], "machines": []}
         return picture(self.state, facts_of(self._lease, now_us()))
+
+    def brief(self) -> dict[str, Any] | None:
+        """For the snapshot; None where nobody has anything to do with machines."""
+        if self.state is None or self._lease is None or not self.concerned():
+            return None
+        return brief(self.state, facts_of(self._lease, now_us()))
 
     def known(self) -> Known | None:
         """For whoever judges a change; None before the beginning."""

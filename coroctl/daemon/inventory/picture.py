@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from coroctl.decision.estate.actions import Alarm
+from coroctl.decision.estate.inventory import MOVED, START_FAILED
 from coroctl.decision.estate.values import LOST, NOTHING
+from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
     from coroctl.decision.estate.facts import Facts
-    from coroctl.decision.estate.inventory import Move
+    from coroctl.decision.estate.inventory import Inventory, Move
     from coroctl.decision.estate.state import Estate
     from coroctl.decision.estate.values import Machine, Position, Wait
     from coroctl.model import NodeId
+
+ABOUT_NODES = frozenset({Alarm.BEHIND, Alarm.NOT_RECOVERED, Alarm.FENCING, Alarm.NOT_FENCED})
+FAILURES = 5
+"""So many are told."""
 
 
 def picture(estate: Estate, facts: Facts) -> dict[str, Any]:
@@ -26,11 +33,41 @@ def picture(estate: Estate, facts: Facts) -> dict[str, Any]:
             "caught_up": estate.replica.floor is not None and inventory.position >= estate.replica.floor,
             "acknowledged": str(estate.replica.settled) if estate.replica.settled != NOTHING else None,
             "replicas": [replica(estate, facts, node) for node in sorted(facts.replicas)],
-            "alarms": [{"what": what.value, "about": about} for what, about in sorted(estate.alarms, key=str)],
+            "alarms": alarms(estate),
         },
         "recovery": [wait(one) for one in waits(estate, facts)],
         "machines": [row(one, last.get(one.name)) for _, one in sorted(inventory.machines.items())],
     }
+
+
+def brief(estate: Estate, facts: Facts) -> dict[str, Any]:
+    """What a snapshot of the cluster has of it: little, however many machines there are."""
+    return {
+        "managed": len(estate.replica.inventory.machines),
+        "recovery": [wait(one) for one in waits(estate, facts)],
+        "failures": failures(estate.replica.inventory),
+        "alarms": alarms(estate),
+    }
+
+
+def alarms(estate: Estate) -> list[dict[str, Any]]:
+    """This daemon's."""
+    return [
+        {"what": what.value, "about": about, "node": int(about) if what in ABOUT_NODES else None}
+        for what, about in sorted(estate.alarms, key=str)
+    ]
+
+
+def failures(inventory: Inventory) -> list[dict[str, Any]]:
+    """The last nodes that were clear and lost their machines, the oldest first: one operation each (M2 b)."""
+    found: dict[Position, list[Move]] = {}
+    for move in inventory.moves:
+        if move.target == NOBODY and move.why not in (START_FAILED, MOVED):
+            found.setdefault(move.position, []).append(move)
+    return [
+        {"node": moves[0].source, "why": moves[0].why, "at": moves[0].wall_s, "machines": len(moves)}
+        for moves in list(found.values())[-FAILURES:]
+    ]
 
 
 def waits(estate: Estate, facts: Facts) -> tuple[Wait, ...]:

@@ -11,6 +11,7 @@ from coroctl.decision import messages
 from coroctl.decision.actions import Step
 from coroctl.decision.estate import fences, machines, replica
 from coroctl.decision.estate.actions import Alarm, Answer, Event, ReadDomain, StepDone, StepFailed
+from coroctl.decision.estate.inventory import MOVED, START_FAILED
 from coroctl.decision.estate.state import Reading, Waiting
 from coroctl.decision.estate.values import (
     EMPTY,
@@ -264,7 +265,7 @@ def take_report(turn: Turn, node: NodeId, report: Report) -> None:
     if machine is None or (machine.node, machine.grant) != (node, report.grant):
         return
     if report.given_up:
-        why = "its start failed" if report.seen is Seen.FAILED else "an operator moves it"
+        why = START_FAILED if report.seen is Seen.FAILED else MOVED
         replica.make(turn, GivenUp(report.name, report.seen, why))
         turn.log(Event.GIVEN_UP, report.name, node, why)
     elif (report.seen, node) != (machine.seen, machine.seen_on):
@@ -277,7 +278,7 @@ def place_moved(turn: Turn) -> None:
         asked = machine.to not in (NOBODY, machine.node)
         free = machine.node == NOBODY or not turn.life.rules.given_up_by_owner
         if asked and free and not unfit(turn, machine.to, machine):
-            grant(turn, machine, machine.to, "an operator moves it")
+            grant(turn, machine, machine.to, MOVED)
 
 
 def grant(turn: Turn, machine: Machine, node: NodeId, why: str) -> None:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 MOVES_MAX = 1000
 
 
+START_FAILED, MOVED = "its start failed", "an operator moves it"
+"""Why an owner gives a machine up. Whatever else ends an ownership is that its node was clear."""
+
+
 class Move(NamedTuple):
     """A machine got another owner, or lost the one it had."""
 
