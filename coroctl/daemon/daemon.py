@@ -145,6 +145,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._stop)
         self.loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_task(self.neighbours.reread_keys()))
+        self.loop.add_signal_handler(signal.SIGUSR1, self.machines.node_leaves)
         try:
             await self._begin()
             await self.shell.ended.wait()

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.lab
 TOP = Path(__file__).parents[2]
 DAEMON, GUARD, MANAGER = "corolistener.service", "corolistener-guard.service", "vmmgr.service"
 FETCH = "corolistener-fetch.service"
+LEAVING = "corolistener-leaving.service"
 MOST_EXPOSED = 4.0
 GUARD_MS = 100
 """After the lease's end, by the daemon's own rule."""
@@ -95,11 +96,11 @@ def serving(of: Lab) -> Served | None:
 
 def test_the_units_are_sound_and_confined(two_nodes: Lab) -> None:
     [name, *_] = two_nodes.names
-    verified = two_nodes.ask(name, "systemd-analyze", "verify", DAEMON, GUARD, FETCH, "corosync.service")
+    verified = two_nodes.ask(name, "systemd-analyze", "verify", DAEMON, GUARD, FETCH, LEAVING, "corosync.service")
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
     assert two_nodes.tell(name, "systemctl", "show", "-P", "Restart", "corosync") == "on-failure\n"
     assert FETCH in two_nodes.tell(name, "systemctl", "show", "-P", "After", "corosync").split()
-    for unit in (DAEMON, GUARD, FETCH):
+    for unit in (DAEMON, GUARD, FETCH, LEAVING):
         line = two_nodes.tell(name, "systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
         found = re.search(r"exposure level for \S+: ([\d.]+)", line)
         assert found is not None, line

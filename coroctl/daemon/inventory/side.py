@@ -14,6 +14,7 @@ from coroctl.daemon.inventory.keeper import Keeper
 from coroctl.daemon.machines.side import HypervisorSide
 from coroctl.daemon.pull_wire import About
 from coroctl.daemon.rendering import Level
+from coroctl.decision.estate.events import Leaving
 from coroctl.decision.estate.values import NOTHING
 
 if TYPE_CHECKING:
@@ -108,6 +109,11 @@ class MachineSide:
         self.host.begin(kept, state, lost=missing or bool(kept.problem), unexpected=unexpected)
         listener = self._loaded().cluster.listener
         await self._fencing.begin(listener.watchdog_device, listener.watchdog_s)
+
+    def node_leaves(self) -> None:
+        """The whole node is shutting down, not this daemon alone (C3)."""
+        self._note(Level.NOTICE, "node-leaving")
+        self.host.tell(Leaving())
 
     async def leave(self) -> None:
         """Before the daemon stops: what others must know of first."""
