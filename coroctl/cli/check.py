@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -41,20 +40,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the line; whatever happens, an exit code that a monitoring system understands."""
+    try:
+        code, lines = _checked(args)
+    except Exception as error:  # noqa: BLE001 - a plugin that ends with a traceback would be read as WARNING
+        code, lines = UNKNOWN, [f"COROCTL UNKNOWN - {plain(str(error)) or type(error).__name__}"]
+    print("\n".join(lines), flush=True)
+    return code
+
+
+def _checked(args: argparse.Namespace) -> tuple[int, list[str]]:
     from coroctl.sources.once import everything
 
-    try:
-        snapshot = everything()
-    except Exception as error:  # noqa: BLE001 - a plugin that ends with a traceback would be read as WARNING
-        print(f"COROCTL UNKNOWN - {plain(str(error)) or type(error).__name__}")
-        return UNKNOWN
+    snapshot = everything()
     found = [one for one in alarms(snapshot, time.time()) if one.kind.value not in args.ignore]
     code = code_of(found)
-    print(line(snapshot, found, code))
-    if args.verbose:
-        print("\n".join(details(found)), end="\n" if found else "")
-    sys.stdout.flush()
-    return code
+    return code, [line(snapshot, found, code), *(details(found) if args.verbose else ())]
 
 
 def code_of(found: Iterable[Alarm]) -> int:

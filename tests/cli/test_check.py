@@ -93,6 +93,14 @@ def test_an_error_is_unknown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert capsys.readouterr().out == "COROCTL UNKNOWN - no\\nmemory\n"
 
 
+def test_an_error_while_it_is_judged_is_unknown_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("coroctl.sources.once.everything", lambda: None)
+    assert check.run(argparse.Namespace(ignore=[], verbose=False)) == check.UNKNOWN
+    assert capsys.readouterr().out.startswith("COROCTL UNKNOWN - ")
+
+
 def test_status_has_the_same_alarms_as_json() -> None:
     told = json.loads(json.dumps(as_json(changed(THREE, status=NodeStatus.LEFT))))
     assert told["alarms"][0]["kind"] == "node"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import sys
@@ -56,6 +57,18 @@ def test_a_link_stays_one(conf: Path) -> None:
     assert main(["init", "--file", str(link), "--yes"]) == 0
     assert link.is_symlink()
     assert b"corolistener {" in conf.read_bytes()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(conf))
+
+    monkeypatch.setattr("coroctl.daemon.durable.write", full)
+    assert main(["init", "--file", str(conf), "--yes"]) == 1
+    assert capsys.readouterr().err.endswith(f"coroctl: {conf}: No space left on device\n")
+    assert conf.read_bytes() == PLAIN
 
 
 @pytest.mark.parametrize(
