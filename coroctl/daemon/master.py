@@ -14,7 +14,7 @@ from coroctl.daemon import locks, ports
 from coroctl.daemon.address import AddressError
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.manager import ManagerError
-from coroctl.daemon.net_thread import NFTABLES
+from coroctl.daemon.net_thread import NFTABLES, KernelThread
 from coroctl.daemon.notify import GuardLink, GuardMissing
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.runfile import GuardFacts, RunFileError, write_run
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 ABOUT_MACHINES = frozenset({Step.BRING_INVENTORY, Step.QUEUE_RECOVERY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
 NUDGE_US = 1_000_000
 ABOUT_ADDRESS = frozenset({Step.ADD_ADDRESS, Step.REMOVE_ADDRESS, Step.DISARM, Step.RESTORE_GATE})
+LOCKS = KernelThread("lock files")
+"""Not the loop's few threads: other nodes' questions about files that a hung disk does not give would take them all."""
 LOCK_WORK = {
     Step.LOCK: locks.create_lock,
     Step.UNLOCK: locks.remove_locks,
@@ -130,7 +132,7 @@ class Master:
         if step in ABOUT_MACHINES and not await self._is_at_home(step):
             await self._machines(step)
         if work is not None:
-            self._note_strangers(await asyncio.to_thread(work, Path(self.kit.outfit.lock_dir)))
+            self._note_strangers(await LOCKS(work, Path(self.kit.outfit.lock_dir)))
         elif post is not None and step in ABOUT_ADDRESS:
             await self._to_address(post, step, before)
         elif manager is not None and step not in ABOUT_ADDRESS | ABOUT_MACHINES:
@@ -139,7 +141,7 @@ class Master:
     async def _is_at_home(self, step: Step) -> bool:
         """The manager has not moved: it may start, whatever has become of the inventory meanwhile."""
         folder = Path(self.kit.outfit.lock_dir)
-        return step is Step.BRING_INVENTORY and await asyncio.to_thread(locks.relocated, folder)
+        return step is Step.BRING_INVENTORY and await LOCKS(locks.relocated, folder)
 
     async def _to_address(self, post: Post, step: Step, before: int) -> None:
         match step:
