@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.cli.change import EXIT_OK, refuse
-from coroctl.cli.exits import EXIT_ERROR
 from coroctl.cli.former import STATE
 from coroctl.cli.text import plain
 from coroctl.conf.cluster import read_cluster
@@ -101,11 +100,7 @@ def run(args: argparse.Namespace) -> int:
             return refuse("nothing is changed")
     except Refused as refused:
         return refuse(str(refused))
-    try:
-        _write(args.file, before, after)
-    except OSError as error:
-        print(f"coroctl: {plain(f'{error.filename or args.file}: {error.strerror}')}", file=sys.stderr)
-        return EXIT_ERROR
+    _write(args.file, before, after)
     print("\n".join(next_steps(args.file, parsed(after, str(args.file)))))
     return EXIT_OK
 

@@ -57,6 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`coroctl ... | head`): there is nobody left to tell.
         sys.stderr.close()
         return EXIT_ERROR
+    except OSError as error:
+        from coroctl.cli.text import plain
+
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"coroctl: {plain(f'{where}{error.strerror or error}')}", file=sys.stderr)
+        return EXIT_ERROR
 
 
 def _dispatch(words: list[str]) -> int:
