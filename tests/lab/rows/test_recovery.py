@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coroctl.lab import fencing, node
+from coroctl.lab import fencing
 from coroctl.lab.fencing import Mode
 from coroctl.lab.lab import Wanted
-from tests.lab.rows.estate import RECOVERED_S, Estate
+from tests.lab.rows.estate import Estate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
