@@ -244,6 +244,7 @@ def resume(turn: Turn, start: Start, record: Record) -> None:
         lease_us=run.lease_us,
         promise_us=record.promise_us,
         manager_from=turn.now + start.settings.service_kill_us,
+        renewed=True,
     )
     # The guard stays armed for the former life until echoes of this one prolong the lease.
     turn.duty = Duty(serving=start.serving, touched=start.serving, started=turn.now, guard_until=run.guard_until)

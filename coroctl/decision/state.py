@@ -167,6 +167,8 @@ class Claim(NamedTuple):
     offer_gap: int = 0
     forced: NodeId = NOBODY
     """An operator promotes that node."""
+    renewed: bool = False
+    """The tenure is a former life's (L15)."""
 
     def lease_until(self) -> int:
         """s + L."""

@@ -125,7 +125,9 @@ class Guests:
         wanted = action.machine
         one = known or Guest(Domain(wanted.name, wanted.uuid, Seen.OFF), wanted.xml, wanted.memory_mib)
         off = one.domain.seen is Seen.OFF
-        if off and action.order in (Order.PAUSE, Order.RESUME, Order.STOP):
+        if off and action.order in (Order.PAUSE, Order.RESUME):
+            return
+        if one.domain.seen is BECOMES[action.order]:
             return
         self.put(one._replace(domain=one.domain._replace(seen=BECOMES[action.order])))
 

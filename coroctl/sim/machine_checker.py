@@ -14,6 +14,7 @@ from coroctl.decision.estate.machines import running
 from coroctl.decision.estate.state import Turn
 from coroctl.decision.estate.values import NOTHING, Opened, Operation, Position, Seen, Wanted
 from coroctl.decision.messages import Verdict
+from coroctl.model import Role
 from coroctl.sim.clock import SECOND
 
 if TYPE_CHECKING:
@@ -128,12 +129,13 @@ class MachineChecker:
         inventory = holder.estate.state.replica.inventory
         self.kept(inventory.position, "in the end")
         listed = [cluster.machines[node] for node in cluster.listed()]
+        awake = {one.node for one in listed if one.state is not None and one.state.world.role is not Role.SUSPENDED}
         for one in listed:
             state = one.estate.state
             if cluster.is_replica(one.node) and one.estate.kept.inventory != inventory:
                 found = one.estate.kept.inventory.position
                 self.checker.violated("liveness", f"{one.node} has {found} of {inventory.position}")
-            if state is not None and state.own.notes.paused:
+            if state is not None and state.own.notes.paused and one.node in awake:
                 self.checker.violated("liveness", f"{one.node} left {sorted(state.own.notes.paused)} paused")
         for machine in inventory.machines.values():
             there = [
@@ -142,5 +144,5 @@ class MachineChecker:
                 if machine.name in one.estate.guests.all
             ]
             wanted = [(machine.node, Seen.RUNNING)]
-            if machine.node in cluster.listed() and machine.wanted is Wanted.RUNNING and there != wanted:
+            if machine.node in awake and machine.wanted is Wanted.RUNNING and there != wanted:
                 self.checker.violated("liveness", f"{machine.name} is {there}, and belongs to {machine.node}")

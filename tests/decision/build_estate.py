@@ -131,6 +131,7 @@ class Holder:
             sent=self.now,
             fencing=self.fencing,
             recover_stopped=self.recover_stopped,
+            renewed_by=0,
         )
 
     def fact(self, node: NodeId) -> NodeFact:

@@ -225,7 +225,7 @@ def test_a_daemon_that_was_stopped_allows_nothing(more: dict[str, int], fencing:
 
 
 def confirm(holder: Holder, node: NodeId) -> tuple[Verdict, str]:
-    holder.feed(Wish("1", Verb.CONFIRM_DEAD, "", node, ME, "ann"))
+    holder.feed(Wish(f"{node} at {holder.now}", Verb.CONFIRM_DEAD, "", node, ME, "ann"))
     holder.feed(Tick())
     [answer] = holder.of(Answer)
     return answer.answer.verdict, answer.answer.why

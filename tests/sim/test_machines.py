@@ -26,6 +26,19 @@ def test_fifty_schedules_with_machines(batch: int) -> None:
     assert acknowledged > 50
 
 
+@pytest.mark.parametrize(
+    ("seed", "_what"),
+    [
+        (20026, "a request that came again before its answer was known was carried out twice"),
+        (20041, "after a failed store, operations were stored on top of themselves"),
+        (20065, "a renewed tenure numbered its operations as its former life had, that had stored none"),
+        (20124, "a pause that came late was not known as ours"),
+    ],
+)
+def test_a_schedule_that_once_broke_a_promise(seed: int, _what: str) -> None:
+    assert not schedule.run(draw_machines(seed))[0].violations
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_soak_with_machines() -> None:

@@ -42,6 +42,14 @@ SEEN = {
 """What is left of a crashed guest is a process that executes nothing."""
 ARRIVING = frozenset({"migration", "starting up"})
 """Why a machine is paused that will run, or vanish again, without anybody's doing."""
+REACHED: dict[Order, frozenset[State]] = {
+    Order.START: frozenset({State.RUNNING}),
+    Order.STOP: frozenset({State.OFF}),
+    Order.PAUSE: frozenset({State.PAUSED, State.OFF, State.CRASHED}),
+    Order.RESUME: frozenset({State.RUNNING}),
+    Order.DESTROY: frozenset(),
+}
+"""What shows that an order was carried out whose answer is missing; one that destroys is given again."""
 
 
 def domain(one: hypervisor.Domain) -> Domain:
@@ -96,10 +104,23 @@ class Orders:
             self._tell(events.Done(command.number))
 
     async def _do(self, order: Order, machine: Machine) -> None:
+        """To a definite end."""
+        try:
+            await self._ask(order, machine)
+        except HypervisorAway:
+            raise  # it was not asked for, and nothing is known of machines here (HypervisorGone)
+        except (HypervisorError, HypervisorUnknown) as error:
+            # Refused or not: what was asked for before, by a former life of this daemon maybe, may still succeed.
+            if await self._settled(machine.name) not in REACHED[order]:
+                raise HypervisorError(f"{error}; it has not") from None
+
+    async def _ask(self, order: Order, machine: Machine) -> None:
         hypervisor, name = self._hypervisor, machine.name
         match order:
             case Order.START:
-                await self._start(machine)
+                await hypervisor.define(machine.xml)
+                await hypervisor.autostart_off(name)
+                await hypervisor.start(name)
             case Order.STOP:
                 await hypervisor.stop(name, STOP_GRACE_S)
                 if await self._settled(name) is not State.OFF:
@@ -107,24 +128,13 @@ class Orders:
             case Order.PAUSE:
                 await hypervisor.pause(name)
             case Order.RESUME:
+                await self._settled(name)
                 await hypervisor.resume(name)
             case Order.DESTROY:
                 await hypervisor.destroy(name)
                 await hypervisor.undefine(name)
             case _:
                 assert_never(order)
-
-    async def _start(self, machine: Machine) -> None:
-        try:
-            await self._hypervisor.define(machine.xml)
-            await self._hypervisor.autostart_off(machine.name)
-            await self._hypervisor.start(machine.name)
-        except HypervisorAway:
-            raise  # it was not asked for, and nothing is known of machines here (HypervisorGone)
-        except (HypervisorError, HypervisorUnknown) as error:
-            # Refused or not: what was asked for before, by a former life of this daemon maybe, may still succeed.
-            if await self._settled(machine.name) is not State.RUNNING:
-                raise HypervisorError(f"{error}; it has not") from None
 
     async def _settled(self, name: str) -> State:
         """What it does when nothing is under way any more. As long as that cannot be known, it is not said."""

@@ -71,6 +71,7 @@ class Order(Enum):
     """Shut it down; destroy it if it takes too long. It stays defined. Done: no start of it is under way either."""
     PAUSE = "pause"
     RESUME = "resume"
+    """Done: no pause of it is under way either."""
     DESTROY = "destroy"
     """Destroy and undefine it: it is another node's."""
 
@@ -79,7 +80,7 @@ class Command(NamedTuple):
     """Tell this node's hypervisor. Ends in Done or Failed, each with a timeout of the driver's.
 
     Failed of a START means that it will not run by that start any more: another node gets it on this word. Who cannot
-    know says HypervisorGone, and ends the command when it is known.
+    know says HypervisorGone, and ends the command when it is known. So it is with the others.
     """
 
     number: int

@@ -43,6 +43,7 @@ PATIENCE_US = 5 * SECOND
 STEP_US = 30 * SECOND
 """A promotion does not wait longer for its inventory."""
 PAUSE_US = 10 * SECOND
+REMEMBERED = 256
 
 
 # Wishes
@@ -53,6 +54,10 @@ def wished(turn: Turn, wish: Wish) -> None:
     desk = turn.desk
     waiting, reading = (one.wish.id for one in desk.waiting), (one.wish.id for one in desk.reading)
     if wish.id in {*waiting, *reading, *(one.id for one, _ in desk.unopened)}:
+        return
+    known = next((one for one in desk.answered if one.id == wish.id), None)
+    if known is not None:
+        turn.do(Answer(wish.origin, known))
         return
     if not turn.facts.acts:
         refuse(turn, wish, "there is no master that could do it")
@@ -69,7 +74,9 @@ def refuse(turn: Turn, wish: Wish, why: str) -> None:
 
 def end(turn: Turn, wish: Wish, verdict: Verdict, why: str = "") -> None:
     """Its one answer."""
-    turn.do(Answer(wish.origin, messages.Answer(wish.id, verdict, why)))
+    answer = messages.Answer(wish.id, verdict, why)
+    turn.desk = turn.desk._replace(answered=(*turn.desk.answered, answer)[-REMEMBERED:])
+    turn.do(Answer(wish.origin, answer))
 
 
 def begin(turn: Turn, wish: Wish) -> None:

@@ -81,6 +81,8 @@ class Facts(NamedTuple):
     """The sequence of this node's newest heartbeat."""
     fencing: Fencing
     recover_stopped: bool
+    renewed_by: int
+    """Which life of this node this is, if a former one has claimed its tenure (L15); else 0."""
 
 
 def facts_of(state: State, now: int) -> Facts:
@@ -113,6 +115,7 @@ def facts_of(state: State, now: int) -> Facts:
         state.speech.sequence,
         settings.fencing,
         settings.recover_stopped,
+        state.disk.durable.counter if claim.renewed else 0,
     )
 
 

@@ -82,9 +82,11 @@ def next_position(position: Position) -> Position:
     return Position(position.epoch, position.seq + 1)
 
 
-def opening(on: Position, epoch: int) -> Operation:
-    """I2: the first operation of an epoch, or of its holder's next life."""
-    life = on.seq // LIFE + 1 if on.epoch == epoch else 0
+def opening(on: Position, epoch: int, renewed_by: int = 0) -> Operation:
+    """I2: the first operation of an epoch, or of its holder's next life: numbered by that, also where nothing that the
+    former one has made is known.
+    """
+    life = max(renewed_by, on.seq // LIFE + 1 if on.epoch == epoch else 0)
     return Operation(Position(epoch, life * LIFE + 1), Opened(on))
 
 

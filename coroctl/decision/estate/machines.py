@@ -157,13 +157,14 @@ def tend(turn: Turn, machine: Machine) -> None:
         return
     domain = domain_of(turn, machine)
     seen = domain.seen if domain is not None else Seen.OFF
-    if seen is Seen.RUNNING:
+    if seen is Seen.OFF:
         unnote(turn, machine.name)
     if machine.name in turn.own.given_up:
         return
     if machine.to not in (NOBODY, turn.life.node):
         yield_up(turn, machine, seen)
-    elif seen is Seen.PAUSED and machine.name in turn.own.notes.paused and not arriving(turn, machine):
+    elif seen in LIVE and machine.name in turn.own.notes.paused and not arriving(turn, machine):
+        # Also if it is shown as running: a pause may be under way, of a former life even.
         tell(turn, Order.RESUME, machine)
     elif seen is Seen.OFF and machine.wanted is Wanted.RUNNING and not turn.life.leaving:
         tell(turn, Order.START, machine)
@@ -201,7 +202,7 @@ def release_unmanaged(turn: Turn) -> None:
     """What we have paused and is managed no more (forgotten, or its adoption was never acknowledged) goes on."""
     for name in turn.own.notes.paused - turn.inventory.machines.keys():
         domain = (turn.own.domains or {}).get(name)
-        if domain is not None and domain.seen is Seen.PAUSED:
+        if domain is not None and domain.seen in LIVE:
             tell(turn, Order.RESUME, Machine(name, domain.uuid, "", turn.life.node))
         else:
             unnote(turn, name)
@@ -234,6 +235,8 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
         turn.over(Alarm.COMMAND, found)
         if order is Order.STOP:
             stopped(turn, found)
+        elif order is Order.RESUME:
+            resumed(turn, found)
         if order is not Order.START:
             again = {name: one for name, one in own.again.items() if name != found}
             turn.own = turn.own._replace(again=again)
@@ -254,6 +257,13 @@ def stopped(turn: Turn, name: str) -> None:
         return
     if is_off(turn, machine):
         give_up(turn, machine, failed=False)
+
+
+def resumed(turn: Turn, name: str) -> None:
+    """No pause of it is under way any more."""
+    domain = (turn.own.domains or {}).get(name)
+    if domain is not None and domain.seen is Seen.RUNNING:
+        unnote(turn, name)
 
 
 def is_off(turn: Turn, machine: Machine) -> bool:

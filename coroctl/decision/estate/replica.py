@@ -68,7 +68,8 @@ def store(turn: Turn) -> None:
         turn.wake_at(replica.retry_at)
         return
     number = turn.number()
-    missing = after(replica.tail, replica.stored)
+    # Nothing stored may also mean that nobody knows what is: operations on top of those might be there twice.
+    missing = after(replica.tail, replica.stored) if replica.stored != NOTHING else ()
     turn.do(StoreOperations(number, missing) if missing else StoreWhole(number, replica.inventory))
     turn.replica = replica._replace(storing=number, storing_to=replica.inventory.position)
 
@@ -251,7 +252,7 @@ def open_epoch(turn: Turn) -> None:
         return
     if leader is None or leader.node != turn.life.node or not may_open(turn):
         return
-    first = opening(turn.inventory.position, leader.term)
+    first = opening(turn.inventory.position, leader.term, turn.facts.renewed_by)
     age = turn.wall_s - turn.inventory.wall_s if turn.inventory.wall_s else 0
     turn.desk = turn.desk._replace(opened=leader.term)
     turn.replica = turn.replica._replace(lost=False)

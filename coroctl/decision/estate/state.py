@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from coroctl.decision.actions import Step
     from coroctl.decision.estate.actions import Alarm, Event
     from coroctl.decision.estate.events import Input, Wish
+    from coroctl.decision.messages import Answer
     from coroctl.decision.values import Mark
     from coroctl.model import NodeId
 
@@ -82,6 +83,8 @@ class Desk(NamedTuple):
     unopened: tuple[tuple[Wish, int], ...] = ()
     """Wishes that came before the epoch was opened, and when."""
     reading: tuple[Reading, ...] = ()
+    answered: tuple[Answer, ...] = ()
+    """The newest ones: a request that comes again before the lease's core knows of its answer has no second effect."""
     unsettled_since: int = 0
     """Since when something has not been acknowledged; 0: nothing waits."""
     steps: tuple[tuple[int, Step, int], ...] = ()
