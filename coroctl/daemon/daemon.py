@@ -91,7 +91,13 @@ class Daemon:
         )
         peers = Peers(self.neighbours.pull, lambda: self.loaded.identity)
         self.machines = machines = MachineSide(
-            ready.node, paths.state, self.shell.tell, peers, self.reporter.note, lambda: self.loaded
+            ready.node,
+            paths.state,
+            self.shell.tell,
+            peers,
+            self.reporter.note,
+            lambda: self.loaded,
+            self.reporter.hooks,
         )
         self.master = Master(
             kit.make(outfit_of(ready.loaded, ready.node), self.shell.tell, self.reporter.note),

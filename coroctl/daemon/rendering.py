@@ -10,7 +10,7 @@ import time
 from enum import Enum
 from typing import NamedTuple, assert_never
 
-from coroctl.decision.actions import Alarm, Event, Log, Step, Warn
+from coroctl.decision.actions import Event, Log, Step, Warn
 from coroctl.decision.values import Identity, Reason, Staged, Tenure
 
 Value = str | int | float
@@ -70,7 +70,7 @@ def describe(action: Log | Warn, term: int = 0) -> Entry:
     return Entry(_level(action), action.event.value, action.term, details)
 
 
-def alarm_name(alarm: Alarm) -> str:
+def alarm_name(alarm: Enum) -> str:
     """One word."""
     return alarm.name.lower().replace("_", "-")
 

@@ -10,7 +10,9 @@ import pytest
 
 from coroctl.daemon import hooks
 from coroctl.daemon.hooks import Hook, Hooks, programs
+from coroctl.daemon.inventory.side import Teller
 from coroctl.daemon.rendering import Level
+from coroctl.decision.estate.actions import Alarm, Event, Log, Warn
 from coroctl.model import Role
 
 if TYPE_CHECKING:
@@ -156,3 +158,16 @@ async def test_too_many_events_lose_the_oldest_and_say_so(tmp_path: Path, monkey
     await told.close()
     assert out.read_text().split() == ["2", "3"]
     assert [line[1] for line in noted.lines].count("hook-dropped") == 2
+
+
+async def test_a_recovered_machine_and_an_alarm_about_machines_are_told(tmp_path: Path) -> None:
+    folder, out = tmp_path / "hooks.d", tmp_path / "out"
+    put(folder, "10-only", f'echo "$COROLISTENER_EVENT $COROLISTENER_MACHINE$COROLISTENER_DETAIL" >> {out}')
+    noted = Noted()
+    told = Hooks(noted, "n7", folder)
+    teller = Teller(noted, told)
+    teller.machine_logged(Log(Event.STARTED, "vm1"))
+    teller.machine_logged(Log(Event.RECOVERED, "vm1"))
+    teller.machine_warned(Warn(Alarm.NOT_PLACED, "vm2", "no node has 512 MiB free"))
+    await told.close()
+    assert out.read_text() == "recovered vm1\nalarm vm2 no node has 512 MiB free\n"

@@ -9,11 +9,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.fencing.side import FencingSide
+from coroctl.daemon.hooks import Hook
 from coroctl.daemon.inventory.host import EstateHost, Tools
 from coroctl.daemon.inventory.keeper import Keeper
 from coroctl.daemon.machines.side import HypervisorSide
 from coroctl.daemon.pull_wire import About
-from coroctl.daemon.rendering import Level
+from coroctl.daemon.rendering import Level, alarm_name
+from coroctl.decision.estate.actions import Event
 from coroctl.decision.estate.events import Leaving
 from coroctl.decision.estate.values import NOTHING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coroctl.daemon.configuration import Loaded
+    from coroctl.daemon.hooks import Hooks
     from coroctl.daemon.kit import Note
     from coroctl.daemon.pull import PullClient
     from coroctl.daemon.pull_wire import Question, Reply
@@ -50,19 +53,26 @@ class Peers:
 
 
 class Teller:
-    """What happens to machines, for the journal."""
+    """What happens to machines, for the journal and for hooks."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Note, hooks: Hooks) -> None:
         self._note = note
+        self._hooks = hooks
 
     def machine_logged(self, action: actions.Log) -> None:
         """One line."""
+        if action.event is Event.RECOVERED:
+            self._hooks.fire(Hook.RECOVERED, machine=action.name)
         facts: dict[str, str | int] = {"machine": action.name, "of": action.node, "text": action.detail}
         self._note(Level.NOTICE, action.event.value, **{key: value for key, value in facts.items() if value})
 
     def machine_warned(self, action: actions.Warn) -> None:
         """An alarm."""
-        self._note(Level.ALERT, "alarm", text=action.alarm.value, about=action.about, why=action.detail)
+        text, about = action.alarm.value, action.about
+        self._note(Level.ALERT, "alarm", text=text, about=about, why=action.detail)
+        self._hooks.fire(
+            Hook.ALARM, alarm=alarm_name(action.alarm), text=text, detail=f"{about} {action.detail}".strip()
+        )
 
     def machine_warning_over(self, action: actions.WarnOver) -> None:
         """It is over."""
@@ -80,6 +90,7 @@ class MachineSide:
         peers: Peers,
         note: Note,
         loaded: Callable[[], Loaded],
+        hooks: Hooks,
     ) -> None:
         self._note = note
         self._loaded = loaded
@@ -88,7 +99,7 @@ class MachineSide:
             self._fence_conf, lambda event: self.host.tell(event), lambda: self.host.may_feed(), note
         )
         self._hypervisor = HypervisorSide(lambda event: self.host.tell(event), note)
-        tools = Tools(self._keeper, peers, Teller(note), self._hypervisor, self._fencing)
+        tools = Tools(self._keeper, peers, Teller(note, hooks), self._hypervisor, self._fencing)
         self.host = EstateHost(node, tools, tell)
 
         self.serve_otherwise: Callable[[Question], Awaitable[Reply]] | None = None

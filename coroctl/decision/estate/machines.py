@@ -13,6 +13,7 @@ from coroctl.decision.estate import replica
 from coroctl.decision.estate.actions import Alarm, Command, Event, Notes, Order, StoreNotes
 from coroctl.decision.estate.values import (
     NOTHING,
+    RECOVERY,
     REPORTS_MAX,
     UNKNOWN_COUNT,
     Domain,
@@ -233,7 +234,9 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
     if why is None:
         turn.log(ENDED[order], found)
         turn.over(Alarm.COMMAND, found)
-        if order is Order.STOP:
+        if order is Order.START:
+            started(turn, found)
+        elif order is Order.STOP:
             stopped(turn, found)
         elif order is Order.RESUME:
             resumed(turn, found)
@@ -248,6 +251,14 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
             give_up(turn, machine, failed=True)
     else:
         turn.alarm(Alarm.COMMAND, found, f"{order.value}: {why}")
+
+
+def started(turn: Turn, name: str) -> None:
+    """Told apart: a machine of a failed node runs here."""
+    machine = turn.inventory.machines.get(name)
+    granted = next((one for one in reversed(turn.inventory.moves) if one.name == name), None)
+    if machine is not None and granted is not None and (granted.position, granted.why) == (machine.grant, RECOVERY):
+        turn.log(Event.RECOVERED, name)
 
 
 def stopped(turn: Turn, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision.estate import desk, replica
 from coroctl.decision.estate.actions import Alarm
-from coroctl.decision.estate.values import Seen, Wanted
+from coroctl.decision.estate.values import RECOVERY, Seen, Wanted
 from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
@@ -97,5 +97,5 @@ def place(turn: Turn, machine: Machine, hosts: list[Host]) -> str:
     if ready:
         best = max(ready, key=lambda one: (one.free_mib, -one.node))
         best.take(machine)
-        desk.grant(turn, machine, best.node, "recovered")
+        desk.grant(turn, machine, best.node, RECOVERY)
     return ""

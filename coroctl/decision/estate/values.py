@@ -120,6 +120,10 @@ class NodeFailed(NamedTuple):
     why: str
 
 
+RECOVERY = "recovered"
+"""Why a machine of a failed node is granted to another one."""
+
+
 class Granted(NamedTuple):
     """A machine without an owner gets one."""
 
