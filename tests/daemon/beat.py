@@ -21,9 +21,11 @@ class Beat:
     async def _run(self) -> None:
         while True:
             before, waited = time.monotonic(), waited_s()
-            await asyncio.sleep(EVERY_S)
-            late = time.monotonic() - before - EVERY_S
-            self.latest = max(self.latest, late - (waited_s() - waited))
+            try:
+                await asyncio.sleep(EVERY_S)
+            finally:  # what held the end up counts, too
+                late = time.monotonic() - before - EVERY_S
+                self.latest = max(self.latest, late - (waited_s() - waited))
 
     async def worst(self) -> float:
         """Seconds; ends the beat."""
