@@ -150,7 +150,8 @@ def _hide(path: Path) -> None:
 def _give_machines(upper: Path) -> None:
     for path, text in machines.files().items():
         _write(upper / path, text)
-    _want(upper, "/etc/systemd/system/libvirtd.service")
+    for unit in ("libvirtd", "libvirt-guests"):
+        _want(upper, f"/etc/systemd/system/{unit}.service")
 
 
 def _want(upper: Path, unit: str) -> None:

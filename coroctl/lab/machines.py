@@ -38,7 +38,8 @@ _START_S = 60
 _UNIT = """\
 [Unit]
 Description=libvirtd of a coroctl lab node
-After=network.target
+# It ends when the bus does.
+After=network.target dbus.service
 
 [Service]
 Type=notify
@@ -47,6 +48,21 @@ Restart=on-failure
 # Machines run on when it ends or is restarted.
 KillMode=process
 Delegate=yes
+"""
+
+_GUESTS = """\
+[Unit]
+Description=Ends the machines of a coroctl lab node when it shuts down, as libvirt-guests does
+# libvirt orders the machines' own scopes before this target: they are not ended before.
+Wants=virt-guest-shutdown.target
+After=libvirtd.service virt-guest-shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+# A guest of the lab does not listen to a power button.
+ExecStop=/bin/sh -c 'for one in $(virsh -q list --name); do virsh -q destroy $one; done'
 """
 
 _LIBVIRTD = """\
@@ -155,6 +171,8 @@ def files() -> dict[str, str]:
         "etc/libvirt/libvirtd.conf": _LIBVIRTD,
         "etc/libvirt/qemu.conf": _QEMU,
         "etc/systemd/system/libvirtd.service": _UNIT,
+        "etc/systemd/system/libvirt-guests.service": _GUESTS,
+        "etc/systemd/system/virt-guest-shutdown.target": "[Unit]\nDescription=Shutdown of a node's machines\n",
         # Debian's libvirt looks for this user whatever qemu.conf says.
         "etc/sysusers.d/coroctl-lab.conf": "u libvirt-qemu -\n",
     }

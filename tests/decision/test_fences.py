@@ -67,6 +67,21 @@ def test_a_node_that_was_never_heard_is_lost_p_after_the_lease_began() -> None:
     assert [one.node for one in holder.of(Fence)] == [4]
 
 
+def test_a_node_that_has_just_begun_to_speak_again_is_given_time_to_join() -> None:
+    """It was shut down, which is no failure; switched on, its daemon is heard of before corosync lists it."""
+    holder = Holder(machine("a", TWO))
+    holder.stopping.add(TWO)
+    holder.passes(1)
+    holder.silence(TWO)
+    holder.passes(30)
+    assert waits_for(holder) == [(TWO, WaitsFor.STOPPED)]
+    holder.known[THREE] = {TWO: Mark(LIFE + (1 << 20), 5)}
+    holder.passes(9)
+    assert not holder.of(Fence)
+    holder.passes(2)
+    assert [one.node for one in holder.of(Fence)] == [TWO]
+
+
 # C1
 
 

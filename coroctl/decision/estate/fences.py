@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
 
 GRACE_US = 10 * SECOND
+JOIN_US = 10 * SECOND
+"""From a node's first word to corosync's listing it: without that, a node that boots would be switched off again."""
 RETRY_US = 2 * SECOND
 RETRY_MAX_US = 300 * SECOND
 LOOK_US = 50 * MS
@@ -91,8 +93,15 @@ def look(turn: Turn) -> None:
         if fresh:
             before = known.marks if known is not None else {}
             newest = max(mark.incarnation for mark in marks.values())
-            sightings[node] = Sighting({**before, **marks}, turn.now, newest)
+            sightings[node] = Sighting({**before, **marks}, turn.now, newest, born(turn, known, newest))
     turn.fences = turn.fences._replace(sightings=sightings, since=turn.fences.since or turn.now)
+
+
+def born(turn: Turn, known: Sighting | None, newest: int) -> int:
+    """Since when that life of a node is known."""
+    if known is not None and known.incarnation == newest:
+        return known.born
+    return turn.now if turn.fences.since else 0
 
 
 def marks_of(turn: Turn) -> dict[NodeId, dict[tuple[NodeId, int], Mark]]:
@@ -124,11 +133,13 @@ def incarnation_of(turn: Turn, node: NodeId) -> int:
 
 
 def is_lost(turn: Turn, node: NodeId) -> bool:
-    """Neither listed by corosync, nor heard for P."""
+    """Neither listed by corosync, nor heard for P. One that has just begun to speak again is given time to join."""
     if node in turn.facts.members:
         return False
-    fact = turn.facts.nodes.get(node)
+    fact, sighting = turn.facts.nodes.get(node), turn.fences.sightings.get(node)
     silent_at = max(fact.heard_at if fact is not None else 0, turn.fences.since) + turn.facts.promise_us
+    if sighting is not None and sighting.born:
+        silent_at = max(silent_at, sighting.born + JOIN_US)
     turn.wake_at(silent_at)
     return turn.now >= silent_at
 

@@ -120,6 +120,8 @@ class Sighting(NamedTuple):
     """When they were last found to be others."""
     incarnation: int
     """The newest."""
+    born: int
+    """When that one was first noticed; 0: before this holder began to look."""
 
 
 class Call(NamedTuple):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.lab import machines
 from coroctl.lab.run import until
+from tests.lab.rows.cluster import CONF
 
 if TYPE_CHECKING:
     from tests.lab.rows.cluster import Cluster
@@ -23,11 +24,15 @@ class Estate:
         self.lab = cluster.lab
         self.names = machines.names(cluster.lab.plan.machines)
 
-    def picture(self, name: str) -> dict[str, dict[str, object]]:
-        """What a node's corolistener knows of machines, by name."""
-        told = self.lab.ask(name, "coroctl", "machines", "--json")
-        found = json.loads(told.stdout)["machines"] if told.returncode == 0 else ()
-        return {one["name"]: one for one in found}
+    def picture(self) -> dict[str, dict[str, object]]:
+        """What is known of machines, by name: the master's word, if there is one."""
+        on = self.cluster.on()
+        for name in sorted(on, key=lambda name: self.cluster.role(name) != "M"):
+            told = self.lab.ask(name, "coroctl", "machines", "--json")
+            found = json.loads(told.stdout)["machines"] if told.returncode == 0 else ()
+            if found:
+                return {one["name"]: one for one in found}
+        return {}
 
     def where(self, name: str) -> frozenset[str]:
         """The nodes on which a machine has written just now."""
@@ -40,8 +45,7 @@ class Estate:
 
     def adopt(self) -> None:
         """Every machine, where it is."""
-        asked = self.cluster.on()[0]
-        known = self.picture(asked)
+        known = self.picture()
         for name in self.names:
             if name not in known:
                 at = machines.owner(self.lab.plan, name).name
@@ -59,8 +63,8 @@ class Estate:
         return told.returncode == 0
 
     def _runs(self) -> bool:
-        known = self.picture(self.cluster.on()[0])
-        return all(
+        known = self.picture()
+        return bool(known) and all(
             self.where(name) == {self._named(known[name]["node"])} and known[name]["moving_to"] is None
             for name in self.names
         )
@@ -78,6 +82,31 @@ class Estate:
         found = {name: self.of(name) for name in self.cluster.on()}
         chosen = max((name for name in found if found[name]), key=lambda name: (name != master, len(found[name])))
         return chosen, found[chosen]
+
+    def wait_told(
+        self, event: str, *words: str, without: str, since: dict[str, int], timeout_s: float = RECOVERED_S
+    ) -> str:
+        """The first such line that a node writes other than that one."""
+
+        def told() -> str | None:
+            others = (name for name in self.lab.names if name != without)
+            lines = (self.cluster.lines(name, event, *words, since=since) for name in others)
+            return next((line for found in lines for line in found), None)
+
+        return until(told, timeout_s, " ".join((event, *words)))
+
+    def wait_loaded(self, line: str) -> None:
+        """Until every node's corolistener goes by the file, which has that line."""
+        text = self.lab.tell(self.cluster.on()[0], "cat", CONF)
+        assert line in text
+        version = int(text.partition("config_version:")[2].split()[0])
+
+        def loaded() -> bool:
+            told = self.lab.ask(self.cluster.on()[0], "coroctl", "status", "--json").stdout
+            nodes = json.loads(told)["nodes"] if told else ()
+            return bool(nodes) and all((one["config_version"], one["current"]) == (version, True) for one in nodes)
+
+        until(loaded, 30, f"every node to go by {line!r}", every_s=0.2)
 
     def wait_elsewhere(self, names: tuple[str, ...], former: str, timeout_s: float = RECOVERED_S) -> None:
         """Until each of these runs on one node, and that is another one."""
