@@ -55,13 +55,13 @@ def _settings(before: Side, after: Side) -> Note:
 
 
 def _numbered(lines: tuple[str, ...]) -> Iterator[Numbered]:
-    """Each line under its number in the file that it stands in; in both: in the second."""
+    """Each line under its number in the file that it stands in; in both: in the second. Parts begin with a remark."""
     old = new = 0
     for line in lines:
         hunk = _HUNK.match(line)
         if hunk is not None:
             old, new = int(hunk[1]), int(hunk[2])
-            yield Numbered(0, (Span(line, Tone.DIM),))
+            yield Numbered(0, notes=(Note(f"from line {old} on", Tone.DIM),))
         elif line.startswith("-"):
             yield Numbered(old, (Span(line, Tone.BAD),))
             old += 1

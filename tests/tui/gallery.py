@@ -54,6 +54,12 @@ SCENES = (
     Scene("links", ("less_than_sign", "less_than_sign", "l", "down", "right", "right")),
     Scene("alarms", ("a",)),
     Scene("configuration", ("c", "n"), lambda screen: bool(screen.query_one(Listing).text)),
+    Scene(
+        "difference",
+        ("c", "tab", "g", "down", "d"),
+        lambda screen: any(notes.value for notes in screen.query("#differing").results(Notes)),
+        back=2,
+    ),
     Scene("this-node", ("g", "enter"), lambda screen: bool(screen.query_one("#machine", Notes).value)),
     Scene("node", ("G", "enter")),
     Scene("log", ("O",), _log_shown),

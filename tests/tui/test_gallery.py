@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coroctl.model import Configuration, NodeId
+from coroctl.sources.loaded import File
 from coroctl.sources.logs import KnownLog, LogFollower
 from coroctl.tui import app
 from coroctl.tui.app import Console
@@ -43,6 +44,8 @@ WALKS = [
     ("80x24-light", LIGHT, True),
 ]
 DIGEST = sha256(CONF.encode()).hexdigest()
+THERE = File(CONF.replace("prio: 100", "prio: 50").replace("    token: 1000000000\n", "").encode(), 8)
+"""What the other nodes have loaded."""
 CLUSTER = changed(
     TWO,
     changed(ONE, BROKEN._replace(configuration=Configuration("corosync.conf", 8, 8, DIGEST)), config_sha256=DIGEST),
@@ -61,6 +64,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         patch.setattr("coroctl.sources.hosts.host_of", lambda _node: MACHINE)
         patch.setattr("coroctl.tui.screens.node.LOOK_S", 3600)
         patch.setattr("coroctl.tui.presenters.FRESH_S", 3600)
+        patch.setattr("coroctl.tui.screens.difference.loaded_by", lambda _node: THERE)
         patch.setattr("coroctl.sources.reading.local_facts", lambda: None)
         patch.setattr(app, "known_logs", lambda: (KnownLog("corosync", "corosync.log"),))
         corosync_log(tmp_path / "corosync.log", 40)
