@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _SYSCTL = Path("/proc/sys/net/ipv4/conf")
+_LOOKED_AT = frozenset({net_route.RTM_DELADDR, net_route.RTM_NEWLINK, net_route.RTM_DELLINK})
+"""What is new is our own doing, twice a second."""
 _GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV})
 _SECOND = 1_000_000
 _EARLY_US = 50_000
@@ -157,7 +159,7 @@ class AddressWatch:
         self._device_back = device_back
         groups = (net_route.RTNLGRP_LINK, net_route.RTNLGRP_IPV4_IFADDR)
         self._look = Look(self._see)
-        self._events = NetlinkEvents(NETLINK_ROUTE, groups, self._heard, self._look.soon)
+        self._events = NetlinkEvents(NETLINK_ROUTE, groups, self._heard, self._look.soon, kinds=_LOOKED_AT)
         self._name = address.device.encode() + b"\0"
         self._bytes = socket.inet_aton(address.address)
         self._link: Link | None = None

@@ -66,6 +66,8 @@ class Gate:
         self.device = device
         self._nft = Nft()
         self._elements = Elements()
+        self.port = self._elements.port
+        """Whose events are only renewals."""
         self._installed: dict[str, str] = {}
         """What the kernel lists of each table, as it was right after `install`."""
 
@@ -173,7 +175,8 @@ class GateWatch:
         self._gate = gate
         self._gone = gone
         self._look = Look(self._see)
-        self._events = NetlinkEvents(NETLINK_NETFILTER, (_NFNLGRP_NFTABLES,), self._heard, self._look.soon)
+        groups = (_NFNLGRP_NFTABLES,)
+        self._events = NetlinkEvents(NETLINK_NETFILTER, groups, self._heard, self._look.soon, but=gate.port)
 
     def start(self) -> None:
         """Watch from now on. OSError: the kernel has no nftables events."""

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-from array import array
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.announce import ETH_P_ARP, mac_of, packet_socket, probe
+from coroctl.daemon.socket_filter import Load, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SO_ATTACH_FILTER = 26
 _SENDER_MAC = slice(22, 28)
 _SENDER_AT = 28
 _FRAME = 64
@@ -124,22 +122,9 @@ def listener(address: str, device: str) -> socket.socket:
     """A raw socket that receives only ARP whose sender protocol address is this one."""
     opened = packet_socket(device)
     try:
-        _attach(opened, int.from_bytes(socket.inet_aton(address), "big"))
+        keep(opened, Load.WORD, _SENDER_AT, [int.from_bytes(socket.inet_aton(address), "big")])
         opened.bind((device, ETH_P_ARP))
     except OSError:
         opened.close()
         raise
     return opened
-
-
-def _attach(opened: socket.socket, address: int) -> None:
-    """Three instructions of classic BPF: load the sender's address; is it this one; take the frame, or nothing."""
-    program = (
-        (0x20, 0, 0, _SENDER_AT),
-        (0x15, 0, 1, address),
-        (0x06, 0, 0, _FRAME),
-        (0x06, 0, 0, 0),
-    )
-    code = array("B", b"".join(struct.pack("=HBBI", *one) for one in program))
-    where, _ = code.buffer_info()
-    opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), where))

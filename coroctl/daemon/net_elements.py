@@ -69,6 +69,9 @@ class Elements:
 
     def __init__(self) -> None:
         self._kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
+        self._kernel.bind((0, 0))
+        self.port: int = self._kernel.getsockname()[0]
+        """Its own number, by which the kernel says who has caused an event."""
         self._one_at_a_time = threading.Lock()
 
     def __del__(self) -> None:

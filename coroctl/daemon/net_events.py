@@ -12,8 +12,10 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from coroctl.daemon.socket_filter import Load, drop, keep
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterator
 
 NETLINK_ROUTE = socket.NETLINK_ROUTE
 NETLINK_NETFILTER = 12
@@ -21,6 +23,7 @@ NETLINK_NETFILTER = 12
 _SOL_NETLINK = 270
 _NETLINK_ADD_MEMBERSHIP = 1
 _HEADER = struct.Struct("=IHHII")
+_KIND_AT, _PORT_AT = 4, 12
 _DATAGRAM = 65536
 _BUFFER = 1 << 20
 _AT_ONCE = 64
@@ -54,11 +57,20 @@ class NetlinkEvents:
         groups: tuple[int, ...],
         heard: Callable[[list[Message]], None],
         lost: Callable[[], object],
+        *,
+        kinds: Collection[int] = (),
+        but: int = 0,
     ) -> None:
+        """`kinds`: only messages of these; where the kernel puts several into a datagram, the first counts.
+
+        `but`: not what the socket with that port has caused. What is left out does not even wake the loop.
+        """
         self._protocol = protocol
         self._groups = groups
         self._heard = heard
         self._lost = lost
+        self._kinds = [socket.htons(kind) for kind in kinds]
+        self._but = socket.htonl(but)
         self._socket: socket.socket | None = None
 
     def start(self) -> None:
@@ -66,6 +78,10 @@ class NetlinkEvents:
         opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, self._protocol)
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            if self._kinds:
+                keep(opened, Load.HALF, _KIND_AT, self._kinds)
+            elif self._but:
+                drop(opened, Load.WORD, _PORT_AT, [self._but])
             opened.bind((0, 0))
             for group in self._groups:
                 opened.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)

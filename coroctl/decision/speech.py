@@ -1,4 +1,9 @@
-"""Composing the heartbeat (L2), sending it when due or when its news changed, and what sending means."""
+"""Composing the heartbeat (L2), sending it when due or when its news changed, and what sending means.
+
+A voter answers its holder: the echo is back at once, and nodes that would wake up at moments of their own wake up
+together, which halves what an idle cluster costs. The holder speaks a little earlier than the others would by
+themselves; whoever does not hear it speaks every heartbeat_ms as before.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
 
 GIVEN = frozenset({Office.RELEASING, Office.VOTER})
 TELLING = frozenset({Office.CLAIMING, Office.HOLDING})
+AHEAD = 16
+"""By this part of a heartbeat the holder is ahead: more than a machine that is not busy is late."""
 
 
 def speak(turn: Turn) -> None:
@@ -22,18 +29,26 @@ def speak(turn: Turn) -> None:
         return
     speech = turn.speech
     news = compose(turn)
-    due = turn.now >= speech.due
+    due = turn.now >= speech.due or answering(turn)
     requests.follow_up(turn, beat=due)
     if due or news != speech.news:
-        send(turn, news)
+        send(turn, news, regular=due)
     turn.wake_at(turn.speech.due)
 
 
-def send(turn: Turn, news: News) -> None:
+def answering(turn: Turn) -> bool:
+    """Whether the holder has just been heard, and nothing was said for half a heartbeat: its changes are not echoed."""
+    apart = turn.files.settings.heartbeat_us // 2
+    return turn.answers and turn.claim.office is Office.VOTER and turn.now - turn.speech.sequence >= apart
+
+
+def send(turn: Turn, news: News, *, regular: bool) -> None:
     """The sequence is the clock, made strictly rising: s is read before the datagram leaves (L5)."""
-    regular = turn.now >= turn.speech.due
     sequence = max(turn.speech.sequence + 1, turn.now)
-    turn.speech = Speech(sequence, turn.now + turn.files.settings.heartbeat_us, news)
+    apart = turn.files.settings.heartbeat_us
+    if turn.claim.office is Office.HOLDING:
+        apart -= apart // AHEAD
+    turn.speech = Speech(sequence, turn.now + apart, news)
     peers = turn.peers.items()
     heartbeat = Heartbeat(
         turn.life.node,

@@ -323,6 +323,7 @@ class Turn(Making[Action]):
 
     __slots__ = (
         "alarms",
+        "answers",
         "ballots",
         "business",
         "claim",
@@ -362,6 +363,7 @@ class Turn(Making[Action]):
         ) = state
         super().__init__(now, numbers)
         self.draw = draw
+        self.answers = False
         self.heard: dict[NodeId, News] = {}
         self.current: Identity | None = None
         self.lists = self.files.lists

@@ -103,6 +103,7 @@ def renew(turn: Turn, news: News) -> None:
     disk = turn.disk
     if news.tenure is not None and news.tenure == disk.durable.vote == disk.wanted.vote and news.office in CLAIMS:
         promise(turn, news.promise_us)
+        turn.answers = news.office is Office.HOLDING
 
 
 def promise(turn: Turn, promise_us: int) -> None:
