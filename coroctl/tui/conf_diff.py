@@ -55,7 +55,7 @@ def _settings(before: Side, after: Side) -> Note:
 
 
 def _numbered(lines: tuple[str, ...]) -> Iterator[Numbered]:
-    """Each line under its number in the file that it stands in; in both: in the second. Parts begin with a remark."""
+    """Each line under its number in the file that it stands in; in both: in the first. Parts begin with a remark."""
     old = new = 0
     for line in lines:
         hunk = _HUNK.match(line)
@@ -65,7 +65,9 @@ def _numbered(lines: tuple[str, ...]) -> Iterator[Numbered]:
         elif line.startswith("-"):
             yield Numbered(old, (Span(line, Tone.BAD),))
             old += 1
-        else:
-            yield Numbered(new, (Span(line, Tone.GOOD if line.startswith("+") else Tone.NORMAL),))
+        elif line.startswith("+"):
+            yield Numbered(new, (Span(line, Tone.GOOD),))
             new += 1
-            old += not line.startswith("+")
+        else:
+            yield Numbered(old, (Span(line),))
+            old, new = old + 1, new + 1
