@@ -14,7 +14,7 @@ PURGE ?=
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help venv libvirt demo install uninstall test check lint unit bench soak screenshots recording clean packages-lab packages-screenshots packages-test
+.PHONY: help venv libvirt demo install uninstall test test-simulator test-others check lint unit bench soak soak-core soak-simulator screenshots recording clean packages-lab packages-screenshots packages-test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,18 +67,31 @@ lint: venv
 unit: venv
 	$(BIN)/pytest -m "not lab and not slow" $(PYTEST_ARGS)
 
+# The simulator has a clock of its own: beside real clusters it runs on what they leave of the processor.
 test: packages-test venv libvirt lint ## everything CI runs, real clusters included (root)
-	$(SUDO) $(BIN)/pytest -m "not slow" --durations=15 $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory -j2 test-simulator test-others
+
+test-simulator: venv
+	nice -n 19 $(BIN)/pytest tests/sim -m "not slow" -q -p no:cacheprovider --timeout=900
+
+test-others: venv
+	$(SUDO) $(BIN)/pytest --ignore=tests/sim -m "not slow" --durations=15 $(PYTEST_ARGS)
 
 bench: packages-lab venv ## measure; the numbers of the README come from here
 	$(SUDO) $(BIN)/python -m tests.bench
 
 soak: packages-test venv libvirt ## the long tests: MINUTES=10 of random schedules, search, mutations; then many nodes, long freezes
+	@$(MAKE) --no-print-directory -j2 soak-core soak-simulator
+	$(SUDO) $(BIN)/pytest -m "slow and lab" --timeout=1800 --durations=15 $(PYTEST_ARGS)
+
+soak-core: venv
 	$(BIN)/python -m coroctl.sim soak --minutes $(MINUTES) --seed $$(date +%s)000
 	$(BIN)/python -m coroctl.sim search
 	$(BIN)/python -m coroctl.sim mutate
 	$(BIN)/python -m coroctl.sim takeover
-	$(SUDO) $(BIN)/pytest -m slow --timeout=1800 $(PYTEST_ARGS)
+
+soak-simulator: venv
+	$(BIN)/pytest -m "slow and not lab" -q -p no:cacheprovider --timeout=1800 --durations=15
 
 screenshots: packages-screenshots venv ## pictures for the README, taken from a running lab
 	$(SUDO) $(BIN)/python -m tests.screenshots
