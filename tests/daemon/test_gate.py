@@ -32,6 +32,7 @@ from tests.daemon.namespaces import (
 )
 
 ETH_P_IP = 0x0800
+NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM = 0xA0C, 0xA0E
 KERNELS_TICK_US = 10_000
 """The kernel counts timeouts in jiffies; 10 ms is the longest there is (100 Hz)."""
 A_BUSY_PROBER_US = 250_000
@@ -280,6 +281,28 @@ async def test_a_loss_among_messages_that_were_lost_is_found() -> None:
     assert gate.present()
     second.stop()
     watch.stop()
+
+
+@in_namespace
+async def test_renewals_do_not_wake_their_own_watch() -> None:
+    """What a foreign program does to the same set is told."""
+    cable()
+    gate = gate_and_address()
+    all_told, told = asyncio.Queue[list[Message]](), asyncio.Queue[list[Message]]()
+    every = NetlinkEvents(NETLINK_NETFILTER, (7,), all_told.put_nowait, lambda: None)
+    others = NetlinkEvents(NETLINK_NETFILTER, (7,), told.put_nowait, lambda: None, but=gate.port)
+    every.start()
+    others.start()
+    for number in range(5):
+        armed(gate, number, 5_000_000)
+    await asyncio.wait_for(all_told.get(), 10)
+    ip("nft flush set inet corolistener lease")
+    foreign = await asyncio.wait_for(told.get(), 10)
+    assert any(one.kind == NFT_MSG_DELSETELEM for one in foreign)
+    assert not any(one.kind == NFT_MSG_NEWSETELEM for one in foreign)
+    assert told.empty()
+    every.stop()
+    others.stop()
 
 
 @in_namespace
