@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ class Address:
         self.wanted = False
         """It was added and not removed since, as far as we are concerned."""
         self._order = asyncio.Lock()
+        self._refreshing = False
         self._ends_us = 0
 
     @property
@@ -69,16 +71,29 @@ class Address:
             self.wanted = True
         return strays
 
-    async def refresh(self, lifetime_us: int) -> None:
-        """Give it a new lifetime; nothing if it was removed meanwhile, for the kernel would create it again."""
-        async with self._order:
-            if not self.wanted:
-                return
-            ends = now_us() + lifetime_us
-            try:
-                await ROUTES(self._put, ends)
-            except OSError as error:
-                raise self._failed("was not given a new lifetime", error) from None
+    def refresh(self, lifetime_us: int, failed: Callable[[CoroctlError], None]) -> None:
+        """Give it a new lifetime, beside the loop; nothing if it is not wanted, or the last such call still waits.
+
+        What is asked for later is done later: a removal after this takes it away for good.
+        """
+        if self.wanted and not self._refreshing:
+            self._refreshing = True
+            ROUTES.begin(partial(self._prolong, now_us() + lifetime_us), partial(self._not_prolonged, failed))
+
+    def _prolong(self, ends_us: int) -> None:
+        try:
+            # One that was removed meanwhile would be created again.
+            if self.wanted:
+                self._put(ends_us)
+        finally:
+            self._refreshing = False
+
+    def _not_prolonged(self, failed: Callable[[CoroctlError], None], error: BaseException) -> None:
+        if isinstance(error, OSError):
+            error = self._failed("was not given a new lifetime", error)
+        if not isinstance(error, CoroctlError):
+            raise error
+        failed(error)
 
     async def remove(self) -> None:
         """Take it away; that it, or its device, is gone already is fine. AddressError if it is still there."""

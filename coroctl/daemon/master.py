@@ -6,12 +6,10 @@ address is here; the guard knows what it would have to remove, and without it no
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.daemon import locks, ports
-from coroctl.daemon.address import AddressError
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.manager import ManagerError
 from coroctl.daemon.net_thread import NFTABLES, KernelThread
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from coroctl.daemon.locks import Stranger
     from coroctl.daemon.manager import Manager
     from coroctl.decision.values import Run
+    from coroctl.errors import CoroctlError
 
 ABOUT_MACHINES = frozenset({Step.BRING_INVENTORY, Step.QUEUE_RECOVERY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
 NUDGE_US = 1_000_000
@@ -59,8 +58,6 @@ class Master:
         self._run_file = run_file
         self._guard = guard
         self._note = note
-        self._refreshing: asyncio.Task[None] | None = None
-        self._until = 0
         self._nudge_at = 0
         self._missed = False
 
@@ -87,10 +84,12 @@ class Master:
             return True
         if post.gate is not None and not await NFTABLES(post.gate.commit, number, remaining_us):
             return False
-        self._until = until
-        if post.address.wanted and (self._refreshing is None or self._refreshing.done()):
-            self._refreshing = asyncio.create_task(self._refresh(post))
+        # The kernel's second belt follows the first.
+        post.address.refresh(until - now_us(), self._not_refreshed)
         return True
+
+    def _not_refreshed(self, error: CoroctlError) -> None:
+        self._note(Level.WARNING, "address-lifetime", why=str(error))
 
     def write_run(self, run: Run) -> None:
         """/run, then the guard: it need only be told of a lease when it knows of none."""
@@ -183,15 +182,6 @@ class Master:
             self._note(Level.WARNING, "address-elsewhere", found=stray, text="it was removed from there")
         post.announcer.start()
         post.conflict.start()
-
-    async def _refresh(self, post: Post) -> None:
-        """The kernel's second belt follows the first."""
-        remaining = self._until - now_us()
-        if remaining > 0:
-            try:
-                await post.address.refresh(remaining)
-            except AddressError as error:
-                self._note(Level.WARNING, "address-lifetime", why=str(error))
 
     def _note_strangers(self, found: tuple[Stranger, ...]) -> None:
         for stranger in found:

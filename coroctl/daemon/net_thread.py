@@ -24,7 +24,9 @@ T = TypeVar("T")
 class _Call(NamedTuple):
     call: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[Any]
+    succeeded: Callable[[Any], None] | None
+    """None: the loop is not even woken."""
+    failed: Callable[[BaseException], None]
 
 
 class KernelThread:
@@ -40,24 +42,34 @@ class KernelThread:
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A caller that is cancelled no longer waits; the call is made all the same."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        settled, failed = partial(_settle, answer, answer.set_result), partial(_settle, answer, answer.set_exception)
+        self._put(_Call(partial(call, *args, **kwargs), loop, settled, failed))
+        return await answer
+
+    def begin(self, call: Callable[[], object], failed: Callable[[BaseException], None]) -> None:
+        """Make the call, in its turn; the loop hears of it only if it fails."""
+        self._put(_Call(call, asyncio.get_running_loop(), None, failed))
+
+    def _put(self, one: _Call) -> None:
         if self._thread is None or not self._thread.is_alive():  # a fork has none of its parent's
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-        self._calls.put(_Call(partial(call, *args, **kwargs), loop, answer))
-        return await answer
+        self._calls.put(one)
 
     def _work(self) -> None:
         while True:
             one = self._calls.get()
+            told: Callable[[Any], None] | None
             try:
-                answer, settle = one.call(), one.answer.set_result
-            except BaseException as error:  # noqa: BLE001 - it is the caller's, who waits for it
-                answer, settle = error, one.answer.set_exception
-            with suppress(RuntimeError):  # the loop has ended
-                one.loop.call_soon_threadsafe(_settle, one.answer, settle, answer)
-            del one, answer, settle
+                answer, told = one.call(), one.succeeded
+            except BaseException as error:  # noqa: BLE001 - it is the caller's, who is told
+                answer, told = error, one.failed
+            if told is not None:
+                with suppress(RuntimeError):  # the loop has ended
+                    one.loop.call_soon_threadsafe(told, answer)
+            del one, answer, told
 
 
 def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], answer: Any) -> None:

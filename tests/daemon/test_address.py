@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from coroctl.daemon import net_route
 from coroctl.daemon.address import Address, AddressError, AddressWatch, preflight
 from coroctl.daemon.clock import now_us
+from coroctl.daemon.net_thread import ROUTES
 from tests.daemon.namespaces import ADDRESS, DEVICE, FAR, OWN, bench, cable, in_namespace, ip, of
+
+if TYPE_CHECKING:
+    from coroctl.errors import CoroctlError
 
 
 def shown(device: str = DEVICE) -> str:
     """What iproute2 says of the device's IPv4 addresses, in one line each."""
     return ip(f"ip -4 -o address show dev {device}")
+
+
+async def refreshed(address: Address, lifetime_us: int) -> None:
+    """When that is done, or has failed."""
+    failures: list[CoroctlError] = []
+    address.refresh(lifetime_us, failures.append)
+    await ROUTES(int)
+    await asyncio.sleep(0)
+    for one in failures:
+        raise one
 
 
 @in_namespace
@@ -29,7 +44,7 @@ async def test_it_comes_deprecated_without_a_route_and_with_a_lifetime_in_whole_
     for part in ("deprecated", "dynamic", "noprefixroute", "valid_lft 2sec", "preferred_lft 0sec"):
         assert part in line
     assert "10.9.9.0/24" not in ip("ip route")
-    await address.refresh(60_000_000)
+    await refreshed(address, 60_000_000)
     assert "valid_lft 60sec" in shown()
     await address.add(5_000_000)
     assert "valid_lft 5sec" in shown()
@@ -65,7 +80,7 @@ async def test_the_kernel_takes_it_away_when_its_time_is_over() -> None:
         assert not await address.present()
         assert address.expired
         assert not gone, "that was nobody's doing"
-        await address.refresh(60_000_000)
+        await refreshed(address, 60_000_000)
         assert await address.present(), "the lease was renewed late: the kernel creates it again"
         watch.stop()
 
@@ -76,13 +91,33 @@ async def test_a_refresh_that_comes_too_late_does_not_bring_it_back() -> None:
     address = Address(ADDRESS, 32, DEVICE)
     await address.add(60_000_000)
     removing = asyncio.create_task(address.remove())
-    refreshing = asyncio.create_task(address.refresh(60_000_000))
-    await asyncio.gather(removing, refreshing)
+    await asyncio.gather(removing, asyncio.create_task(refreshed(address, 60_000_000)))
     assert ADDRESS not in shown()
     await address.add(60_000_000)
-    await address.refresh(0)
-    await address.refresh(-1_000_000)
+    await refreshed(address, 0)
+    await refreshed(address, -1_000_000)
     assert "valid_lft 60sec" in shown(), "no time is left, and that is what the kernel counts already"
+
+
+@in_namespace
+async def test_a_removal_waits_for_the_refresh_before_it() -> None:
+    cable()
+    address = Address(ADDRESS, 32, DEVICE)
+    await address.add(60_000_000)
+    address.refresh(60_000_000, pytest.fail)
+    await address.remove()
+    assert ADDRESS not in shown()
+
+
+@in_namespace
+async def test_a_refresh_that_fails_is_told_and_the_next_one_is_tried() -> None:
+    cable()
+    address = Address(ADDRESS, 32, DEVICE)
+    await address.add(60_000_000)
+    ip(f"ip link delete {DEVICE}")
+    for _ in range(2):
+        with pytest.raises(AddressError, match="there is no device"):
+            await refreshed(address, 60_000_000)
 
 
 @in_namespace
@@ -185,7 +220,7 @@ async def test_an_address_that_somebody_removes_is_missed_and_ours_is_not() -> N
     await address.remove()
     await address.add(60_000_000)
     for number in range(20):
-        await address.refresh(60_000_000 + number * 1_000_000)
+        await refreshed(address, 60_000_000 + number * 1_000_000)
     began = now_us()
     ip(f"ip address del {ADDRESS}/32 dev {DEVICE}")
     assert await told.next() == "gone"
@@ -260,7 +295,7 @@ async def test_a_refresh_costs_little() -> None:
     took = []
     for _ in range(300):
         began = now_us()
-        await address.refresh(2_000_000)
+        await refreshed(address, 2_000_000)
         took.append(now_us() - began)
     print(f"refresh: median {sorted(took)[150] / 1000:.2f} ms")
     assert sorted(took)[150] < 20_000
