@@ -36,9 +36,7 @@ def drop(opened: socket.socket, load: Load, offset: int, values: Collection[int]
     _attach(opened, load, offset, values, equal=0, other=_WHOLE)
 
 
-def _attach(
-    opened: socket.socket, load: Load, offset: int, values: Collection[int], *, equal: int, other: int
-) -> None:
+def _attach(opened: socket.socket, load: Load, offset: int, values: Collection[int], *, equal: int, other: int) -> None:
     # From each comparison over those that are left, and over the return for all others, to the last instruction.
     compared = [(_EQUAL, len(values) - number, 0, value) for number, value in enumerate(values)]
     program = [(load, 0, 0, offset), *compared, (_RETURN, 0, 0, other), (_RETURN, 0, 0, equal)]
