@@ -23,7 +23,7 @@ nodelist {
     name: n7
     nodeid: 7
     prio: 100
-    replication: on
+    suspended: off
   }
   node {
     ring0_addr: 10.0.0.9

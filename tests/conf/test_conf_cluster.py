@@ -18,7 +18,7 @@ from tests.conf.samples import GOOD, PROXMOX, changed, with_keys
 
 
 def test_the_whole_file() -> None:
-    cluster = read_cluster(Document.parse(GOOD))
+    cluster = read_cluster(Document.parse(changed("suspended: off", "replication: on")))
     assert (cluster.cluster_name, cluster.config_version, cluster.transport) == ("VMmanager", 7, "knet")
     assert [(node.nodeid, node.name, node.addresses, node.prio) for node in cluster.nodes] == [
         (7, "n7", ("10.0.0.7",), 100),

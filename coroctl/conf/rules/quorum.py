@@ -70,6 +70,18 @@ def _device(subject: Subject) -> Iterator[Remark]:
         yield error(subject.line("quorum.device.votes"), message)
 
 
+@rule("replicas")
+def _replicas(subject: Subject) -> Iterator[Remark]:
+    """An acknowledged change of the inventory is on every replica that was heard: two majorities share a node."""
+    cluster = subject.cluster
+    votes = sum(node.votes for node in cluster.nodes if node.replication)
+    if not subject.ours or not votes or votes >= cluster.majority:
+        return
+    message = f"the nodes with replication: on have {votes} of {cluster.votes} votes, and may be lost together"
+    line = next(entry.line for node in subject.nodes if (entry := node.entry("replication")) and entry.value == "on")
+    yield warning(line, message, "replication: on for nodes that are a majority")
+
+
 @rule("no-failover")
 def _no_failover(subject: Subject) -> Iterator[Remark]:
     """A master needs a majority of the nodes' votes; a quorum device and two_node do not count for it."""
@@ -83,4 +95,4 @@ def _no_failover(subject: Subject) -> Iterator[Remark]:
     yield warning(subject.line("nodelist.node"), message, "add a third node with prio 0 as witness")
 
 
-RULES = (_provider, _two_node, _expected_votes, _no_votes, _device, _no_failover)
+RULES = (_provider, _two_node, _expected_votes, _no_votes, _device, _replicas, _no_failover)
