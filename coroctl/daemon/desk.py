@@ -165,7 +165,15 @@ class Desk:
         wanted, state = self._wanted(edit), self._state()
         node = state.life.node if edit.verb is Verb.ADOPT else edit.node
         plan = Plan(edit, node, draft.settings or state.files.settings, wanted)
-        return outlook(state, self._back.clock(), self._back.facts(), plan, draft, probe, seen)
+        owned = self._owned(node) if edit.verb is Verb.NODE_REMOVE else None
+        return outlook(state, self._back.clock(), self._back.facts(), plan, draft, probe, seen, owned)
+
+    def _owned(self, node: NodeId) -> tuple[str, ...] | None:
+        known = self._back.estate.known()
+        inventory = known.estate.replica.inventory if known is not None else None
+        if inventory is None or not inventory.machines:
+            return None
+        return tuple(sorted(one.name for one in inventory.owned(node)))
 
     async def _look_at_machines(self, edit: Edit, seen: Seen | None) -> Outlook:
         back = self._back

@@ -67,12 +67,19 @@ class Outlook(NamedTuple):
 
 
 def outlook(
-    state: State, now: int, facts: Facts, plan: Plan, draft: Draft, probe: Probe, seen: Seen | None = None
+    state: State,
+    now: int,
+    facts: Facts,
+    plan: Plan,
+    draft: Draft,
+    probe: Probe,
+    seen: Seen | None = None,
+    owned: tuple[str, ...] | None = None,
 ) -> Outlook:
     """All of it. `now` is the daemon's clock, microseconds; the node must be in the loaded list, unless it is added."""
     turn = Turn(state, now, 0)
     peers.survey(turn)
-    subject = Subject(turn, facts, plan, draft, probe, seen, foresee(turn, plan))
+    subject = Subject(turn, facts, plan, draft, probe, seen, foresee(turn, plan), owned)
     holder = surveyed_holder(turn)
     return Outlook(
         plan,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from coroctl.daemon.outlook_subject import Subject
 
 VIEW, IDLE = "view", "idle"
+MACHINES_SHOWN = 8
 CURABLE = {
     Verb.PROMOTE: frozenset({Reason.PRIO_ZERO}),
     Verb.PRIORITY: frozenset({Reason.PRIO_ZERO}),
@@ -195,6 +196,19 @@ def _leaver(subject: Subject) -> Iterator[Check]:
         yield Check("stopped", Verdict.PASS, f"{name} is not a member")
 
 
+def _machines(subject: Subject) -> Iterator[Check]:
+    """What it runs, or is to run, stays its own: nobody could be given it."""
+    if subject.owned is None:
+        return
+    count = len(subject.owned)
+    if count:
+        names = ", ".join(subject.owned[:MACHINES_SHOWN]) + (" ..." if count > MACHINES_SHOWN else "")
+        text = f"{subject.name} owns virtual machines: {names} (move them first: coroctl machine move)"
+        yield Check("machines", Verdict.FAIL, text)
+    else:
+        yield Check("machines", Verdict.PASS, f"{subject.name} owns no virtual machine")
+
+
 def _configuration(subject: Subject) -> Iterator[Check]:
     turn, node = subject.turn, subject.plan.node
     news = turn.heard.get(node)
@@ -285,7 +299,7 @@ CHECKS: Mapping[Verb, tuple[Finder, ...]] = {
     Verb.SUSPEND: (*SAFETY, *ROLE),
     Verb.RESUME: (*SAFETY, *ROLE),
     Verb.NODE_ADD: (*SAFETY, _newcomer, _quorum),
-    Verb.NODE_REMOVE: (*SAFETY, _leaver, _successor, _quorum),
+    Verb.NODE_REMOVE: (*SAFETY, _leaver, _machines, _successor, _quorum),
     Verb.RESTORE: (*SAFETY, _one_node, _failback, _successor, _quorum),
     Verb.ADOPT: (_source, _file, _idle, view),
 }

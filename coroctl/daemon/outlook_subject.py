@@ -77,6 +77,8 @@ class Subject(NamedTuple):
     probe: Probe
     seen: Seen | None
     prospect: Prospect
+    owned: tuple[str, ...] | None = None
+    """Virtual machines of the node that the change is about; None: it is not about them, or none are managed."""
 
     def label(self, node: NodeId) -> str:
         """As people call it."""

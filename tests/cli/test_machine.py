@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_MOVE, Ask, Verdict
+from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_MOVE, NODE_REMOVE, Ask, Verdict
 from coroctl.cli import change, main
 from coroctl.client import Client
 from coroctl.conduct import Operator
@@ -256,3 +256,17 @@ async def test_where_no_inventory_is_known_the_preflight_only_warns(tmp_path: Pa
         assert not outlook.failing(frozenset())
         confirm = await asyncio.to_thread(here.preflight, Ask(CONFIRM_DEAD, TWO))
         assert [one.name for one in confirm.failing(frozenset())] == ["dead"]
+
+
+async def test_a_node_that_owns_machines_is_not_removed_unless_that_is_forced(
+    tmp_path: Path, monkeypatch: Any, nobody: None
+) -> None:
+    async with machines(tmp_path) as cluster:
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--yes") == 0
+        here = Operator(Client(str(cluster.served[ONE].run)))
+        owner = await asyncio.to_thread(here.preflight, Ask(NODE_REMOVE, TWO))
+        [check] = [one for one in owner.checks if one.name == "machines"]
+        assert (check.verdict, check.safety) == (Verdict.FAIL, False)
+        assert check.reason == "node2 owns virtual machines: a (move them first: coroctl machine move)"
+        other = await asyncio.to_thread(here.preflight, Ask(NODE_REMOVE, THREE))
+        assert [one.verdict for one in other.checks if one.name == "machines"] == [Verdict.PASS]
