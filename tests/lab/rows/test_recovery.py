@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
+QEMU = "/usr/bin/qemu-system-x86_64"
+
 
 @pytest.fixture(scope="module")
 def wanted() -> Wanted:
@@ -154,6 +156,29 @@ def test_row_26_a_stopped_daemon_recovers_nothing(estate: Estate) -> None:
     estate.make_whole()
     assert all(estate.where(name) == {victim} for name in names)
     cluster.finish()
+
+
+@pytest.mark.slow
+def test_row_23_a_machine_that_starts_nowhere_is_left_for_the_operator(estate: Estate) -> None:
+    cluster, (victim, names), marks = estate.cluster, estate.victim(), estate.cluster.marks()
+    others = [name for name in cluster.lab.names if name != victim]
+    for name in others:
+        cluster.lab.tell(name, "mount", "--bind", "/bin/false", QEMU)
+    try:
+        cluster.lab.kill(victim)
+        for name in names:
+            estate.wait_told("alarm", "could start", f"about={name}", "failed on node", without=victim, since=marks)
+        cluster.checker.prove(f"qemu could be started on none of {', '.join(others)}")
+        assert not any(estate.where(name) for name in names)
+    finally:
+        for name in others:
+            cluster.lab.tell(name, "umount", QEMU)
+    for name in names:
+        assert estate.order("machine", "move", name, others[0])
+    estate.wait_elsewhere(names, victim)
+    cluster.lab.start(victim)
+    estate.wait_nothing_of(names, victim)
+    estate.finish(names, victim)
 
 
 @pytest.mark.slow
