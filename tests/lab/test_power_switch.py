@@ -25,6 +25,7 @@ def call(of: Lab, action: str, plug: str, timeout_s: float = 10) -> int:
     return of.ask("node1", "timeout", str(timeout_s), "sh", "-c", script).returncode
 
 
+@pytest.mark.slow
 def test_the_agent_says_and_does_what_its_mode_says(make_lab: MakeLab) -> None:
     two = make_lab(Wanted(nodes=2, listener=True, fencing="agent"))
     assert two.tell("node1", "coroctl", "fence", "test").splitlines()[1].startswith("node2: on (fence_coroctl")
