@@ -64,6 +64,7 @@ def visit(lab: Lab, name: str, *steps: tuple[str, str]) -> list[str]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_screens_of_a_real_cluster(lab: Lab) -> None:
     lab.tell("node1", "sh", "-c", f"cp -p {CONF} {CONF}.kept; echo '# by hand' >> {CONF}")
     try:
