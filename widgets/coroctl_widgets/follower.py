@@ -5,6 +5,7 @@ Knows where the window stands; what an entry says is the subclass's.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding
@@ -65,21 +66,21 @@ class Follower(LineWidget, can_focus=True):
         hidden = self.count() - self._first - self._body
         return hidden + 1 if hidden > 0 else 0  # the line that says so takes the place of one
 
+    @abstractmethod
     def count(self) -> int:
         """How many entries there are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entry(self, index: int) -> Line:
         """What an entry says."""
-        raise NotImplementedError
 
     def head(self) -> Line:
         """What the line above the entries says, if there is one."""
-        raise NotImplementedError
+        return ()
 
+    @abstractmethod
     def nothing(self) -> str:
         """What to say while there are no entries."""
-        raise NotImplementedError
 
     def window(self, text: str, width: int) -> str:
         """The part of a neutral text that is seen after scrolling sideways."""

@@ -6,6 +6,7 @@ Knows nothing of what the lines say.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from enum import Enum
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
@@ -105,9 +106,9 @@ class LineWidget(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._painted: dict[int, Line] = {}
 
+    @abstractmethod
     def line(self, y: int) -> Line:
         """What line y says now."""
-        raise NotImplementedError
 
     def repaint(self) -> None:
         """Send the cells that no longer say what was painted; call it after every change."""

@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer
 
-from coroctl.tui import alarm_notes, presenters
-from coroctl_widgets import Note, Notes, TitleBar, Tone
+from coroctl.tui import alarm_notes
+from coroctl.tui.screens.page import Page
+from coroctl_widgets import Note, Notes, Tone
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from coroctl.model import Snapshot
     from coroctl.tui.view import View
 
 
-class Alarms(Screen[None]):
+class Alarms(Page):
     """A list to read; it scrolls with the arrow keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,backspace,a", "leave", "Back", id="back")]
+
+    HEADING = "Alarms"
 
     CSS = """
     Alarms { layout: vertical; }
@@ -31,9 +32,7 @@ class Alarms(Screen[None]):
     """
 
     def __init__(self, view: View | None) -> None:
-        super().__init__()
-        self._view = view
-        self._title = TitleBar(presenters.title(None, None), id="title")
+        super().__init__(view)
         self._notes = Notes(id="alarms")
 
     def compose(self) -> ComposeResult:
@@ -44,8 +43,6 @@ class Alarms(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#page").focus()
-        if self._view is not None:
-            self.show(self._view)
 
     def on_resize(self) -> None:
         if self._view is not None:
@@ -53,14 +50,6 @@ class Alarms(Screen[None]):
 
     def show(self, view: View) -> None:
         """Bring the list up to date."""
-        self._view = view
-        self.show_age(view.snapshot, view.age)
+        super().show(view)
         found = alarm_notes.whole(view.alarms, self.size.width)
         self._notes.show_lines(found or (Note("no alarms: all is well", Tone.GOOD),))
-
-    def show_age(self, snapshot: Snapshot, age: float) -> None:
-        """Say how old the data are."""
-        self._title.value = presenters.title(snapshot, age, "Alarms")
-
-    def action_leave(self) -> None:
-        self.dismiss()

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from coroctl.model import NodeId
 from coroctl.sources.reading import Reading, read
 from coroctl.tui import conf_page, presenters
 from coroctl.tui.screens.difference import Difference
-from coroctl_widgets import Listing, LiveTable, Notes, TitleBar
+from coroctl.tui.screens.page import Page
+from coroctl_widgets import Listing, LiveTable, Notes
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from coroctl.model import Configuration, Snapshot
+    from coroctl.model import Configuration
     from coroctl.tui.view import View
 
 
-class ConfigurationScreen(Screen[None]):
+class ConfigurationScreen(Page):
     """The file has the focus. It is read, on a thread, when it is opened and whenever it has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,6 +32,8 @@ class ConfigurationScreen(Screen[None]):
         Binding("tab", "app.focus_next", "Nodes/file", show=False, id="next-part"),
         Binding("d", "difference", "Differences", id="differences"),
     ]
+
+    HEADING = "Configuration"
 
     CSS = """
     ConfigurationScreen { layout: vertical; }
@@ -41,11 +43,9 @@ class ConfigurationScreen(Screen[None]):
     """
 
     def __init__(self, view: View | None) -> None:
-        super().__init__()
-        self._view = view
+        super().__init__(view)
         self._known: Configuration | None = None
         self._reading: Reading | None = None
-        self._title = TitleBar(presenters.title(None, None), id="title")
         self._nodes_table = LiveTable(conf_page.COLUMNS, empty="asking corosync ...", id="nodes")
         self._summary = Notes(id="summary")
         self._file = Listing(empty="asking corosync ...", id="file")
@@ -59,14 +59,11 @@ class ConfigurationScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._file.focus()
-        if self._view is not None:
-            self.show(self._view)
 
     def show(self, view: View) -> None:
         """Bring every part up to date; the file is read again only if it is another one."""
-        self._view = view
+        super().show(view)
         snapshot = view.snapshot
-        self.show_age(snapshot, view.age)
         self._nodes_table.set_empty(presenters.nothing(snapshot))
         self._nodes_table.set_rows(conf_page.rows(snapshot))
         self._nodes_table.styles.height = max(len(snapshot.nodes), 1) + 1
@@ -84,10 +81,6 @@ class ConfigurationScreen(Screen[None]):
         if self._view is not None:
             self._summary.show_lines(conf_page.summary(self._view.snapshot, reading))
 
-    def show_age(self, snapshot: Snapshot, age: float) -> None:
-        """Say how old the data are."""
-        self._title.value = presenters.title(snapshot, age, "Configuration")
-
     def action_difference(self) -> None:
         """Of the node under the cursor and this one."""
         key, view = self._nodes_table.cursor_key, self._view
@@ -98,6 +91,3 @@ class ConfigurationScreen(Screen[None]):
     def compare_node(self) -> None:
         """Enter on a node."""
         self.action_difference()
-
-    def action_leave(self) -> None:
-        self.dismiss()

@@ -6,29 +6,30 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from coroctl.model import NodeId
 from coroctl.tui import presenters, wires
 from coroctl.tui.messages import Opened
-from coroctl_widgets import LinkMatrix, LiveTable, Notes, TitleBar
+from coroctl.tui.screens.page import Page
+from coroctl_widgets import LinkMatrix, LiveTable, Notes
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from coroctl.model import Snapshot
     from coroctl.tui.view import View
 
 
-class Links(Screen[None]):
+class Links(Page):
     """The matrix has the focus; the table follows its cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "leave", "Back", id="back"),
         Binding("tab", "app.focus_next", "Matrix/links", show=False, id="next-part"),
     ]
+
+    HEADING = "Links"
 
     CSS = """
     Links { layout: vertical; }
@@ -39,9 +40,7 @@ class Links(Screen[None]):
     """
 
     def __init__(self, view: View | None) -> None:
-        super().__init__()
-        self._view = view
-        self._title = TitleBar(presenters.title(None, None), id="title")
+        super().__init__(view)
         self._matrix = LinkMatrix(corner="hears", empty="asking corosync ...", id="matrix")
         self._findings = Notes(id="findings")
         self._legend = Notes(id="legend")
@@ -57,14 +56,11 @@ class Links(Screen[None]):
 
     def on_mount(self) -> None:
         self._matrix.focus()
-        if self._view is not None:
-            self.show(self._view)
 
     def show(self, view: View) -> None:
         """Bring every part up to date."""
-        self._view = view
+        super().show(view)
         snapshot = view.snapshot
-        self.show_age(snapshot, view.age)
         self._matrix.set_empty(presenters.nothing(snapshot))
         self._matrix.set_value(wires.matrix(snapshot))
         self._matrix.styles.height = max(len(snapshot.nodes), 1) + 1
@@ -72,10 +68,6 @@ class Links(Screen[None]):
         self._legend.show_lines(wires.legend(snapshot))
         self._links.set_empty(wires.no_links(snapshot))
         self._links.set_rows(wires.rows(snapshot.nodes, view.memory))
-
-    def show_age(self, snapshot: Snapshot, age: float) -> None:
-        """Say how old the data are."""
-        self._title.value = presenters.title(snapshot, age, "Links")
 
     @on(LinkMatrix.SpotHighlighted, "#matrix")
     def find_link(self, message: LinkMatrix.SpotHighlighted) -> None:
@@ -95,6 +87,3 @@ class Links(Screen[None]):
     def open_far_end(self, message: LiveTable.RowSelected) -> None:
         """Enter on a link."""
         self.post_message(Opened(NodeId(int(message.key.partition(".")[0]))))
-
-    def action_leave(self) -> None:
-        self.dismiss()
