@@ -19,7 +19,7 @@ from coroctl.lab import node
 from coroctl.lab.handle import Lab
 from coroctl.lab.lab import Wanted, down, up
 from coroctl.lab.processes import this_process
-from tests import bench_failover, bench_log, bench_nodes, bench_recovery
+from tests import bench_failover, bench_inventory, bench_log, bench_nodes, bench_recovery
 
 NODES = 16
 ROUNDS = 40
@@ -69,7 +69,8 @@ def main() -> int:
         rows += _console(lab)
     finally:
         down(name)
-    tables = (*bench_nodes.table(), *bench_log.table(), *bench_failover.table(), *bench_recovery.table())
+    benches = (bench_nodes, bench_log, bench_failover, bench_recovery, bench_inventory)
+    tables = [row for bench in benches for row in bench.table()]
     rows += [Measured(*row) for row in tables]
     print("| measured | coroctl | beside it | aim |\n|---|---|---|---|")
     for row in rows:
