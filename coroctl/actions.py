@@ -55,6 +55,8 @@ class Action(NamedTuple):
     """The node's name is typed before it is done, whatever the preflight says."""
     takes_value: bool = False
     """It needs a priority."""
+    takes_node: bool = False
+    """It needs a node, beside the machine that it is about."""
 
 
 PRIORITY = Action(
@@ -91,15 +93,16 @@ MACHINE_ADOPT = Action(
     Risk.NONE, typed=False,
 )  # fmt: skip
 MACHINE_FORGET = Action(
-    "machine forget", "machine-forget", "", "Forget", "manage a machine no more; it stays as it is",
+    "machine forget", "machine-forget", "F", "Forget", "manage a machine no more; it stays as it is",
     Risk.NONE, typed=False,
 )  # fmt: skip
 MACHINE_MOVE = Action(
-    "machine move", "machine-move", "", "Move", "stop a machine, and start it on another node",
-    Risk.STOPS_MACHINE, typed=False,
+    "machine move", "machine-move", "M", "Move", "stop a machine, and start it on another node",
+    Risk.STOPS_MACHINE, typed=False, takes_node=True,
 )  # fmt: skip
 CONFIRM_DEAD = Action(
-    "confirm-dead", "confirm-dead", "", "Confirm dead", "say that a lost node has no power: its machines run elsewhere",
+    "confirm-dead", "confirm-dead", "D", "Confirm dead",
+    "a lost node has no power: recover its machines",
     Risk.RUNS_TWICE, typed=True,
 )  # fmt: skip
 
@@ -109,7 +112,10 @@ ACTIONS = (
 )  # fmt: skip
 ABOUT_MACHINES = frozenset({MACHINE_ADOPT, MACHINE_FORGET, MACHINE_MOVE, CONFIRM_DEAD})
 """These change no configuration."""
-IN_CONSOLE = tuple(one for one in ACTIONS if one.key)
+ON_MACHINES = (MACHINE_MOVE, MACHINE_FORGET)
+"""In the console: a machine that is to be adopted stands in no list there."""
+IN_CONSOLE = tuple(one for one in ACTIONS if one.key and one not in ON_MACHINES)
+"""In the console, on a node."""
 
 
 class Check(NamedTuple):

@@ -11,7 +11,8 @@ README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- keys: python -m tests.keys -->\n", "<!-- end of keys -->\n"
 WHERE = {
     "TerminalApp": "everywhere",
-    "ActingScreen": "overview, a node",
+    "NodeActing": "overview, a node",
+    "MachinesScreen": "machines",
     "Overview": "overview",
     "LiveTable": "tables",
     "Follower": "events, the log's end",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "check": "one line for a monitoring system: what is wrong, and numbers",
-    "confirm-dead": "say that a lost node has no power: its machines run elsewhere",
+    "confirm-dead": "a lost node has no power: recover its machines",
     "console": "the live console: what coroctl alone opens on a terminal",
     "conf": "check and compare corosync.conf files; former ones, and what to do about another one",
     "demo": "a real three-node cluster on this machine, watched live",

@@ -166,7 +166,8 @@ class Desk:
         node = state.life.node if edit.verb is Verb.ADOPT else edit.node
         plan = Plan(edit, node, draft.settings or state.files.settings, wanted)
         owned = self._owned(node) if edit.verb is Verb.NODE_REMOVE else None
-        return outlook(state, self._back.clock(), self._back.facts(), plan, draft, probe, seen, owned)
+        machines = outlook_machines.beside(self._back.estate.known(), edit.verb, node)
+        return outlook(state, self._back.clock(), self._back.facts(), plan, draft, probe, seen, owned, machines)
 
     def _owned(self, node: NodeId) -> tuple[str, ...] | None:
         known = self._back.estate.known()

@@ -75,8 +75,12 @@ def outlook(
     probe: Probe,
     seen: Seen | None = None,
     owned: tuple[str, ...] | None = None,
+    machines: str = "",
 ) -> Outlook:
-    """All of it. `now` is the daemon's clock, microseconds; the node must be in the loaded list, unless it is added."""
+    """All of it. `now` is the daemon's clock, microseconds; the node must be in the loaded list, unless it is added.
+
+    `machines`: what becomes of virtual machines.
+    """
     turn = Turn(state, now, 0)
     peers.survey(turn)
     subject = Subject(turn, facts, plan, draft, probe, seen, foresee(turn, plan), owned)
@@ -87,7 +91,7 @@ def outlook(
         holder.tenure.term if holder else 0,
         plan.wanted,
         checks.all_of(subject),
-        _effects(subject),
+        _effects(subject, machines),
         subject.prospect,
         _nothing(subject),
         votes.quorum_at_risk(subject),
@@ -153,12 +157,12 @@ def _is_first(subject: Subject) -> bool:
     return max(order)[1] == -subject.plan.node
 
 
-def _effects(subject: Subject) -> tuple[Effect, ...]:
+def _effects(subject: Subject, machines: str) -> tuple[Effect, ...]:
     found = [
         Effect("configuration", _in_the_file(subject)),
         Effect("address", _address(subject)),
         Effect("manager", _manager(subject)),
-        Effect("machines", "no machines are managed"),
+        Effect("machines", machines or "no machines are managed"),
         Effect("quorum", votes.margin(subject)),
     ]
     return tuple(one for one in found if one.text)

@@ -117,6 +117,25 @@ def outlook(state: Lease, now: int, case: Case) -> Outlook:
     )
 
 
+def beside(known: Known | None, verb: Verb, node: NodeId) -> str:
+    """What a change of the configuration does to the machines of a node; empty where none is managed."""
+    machines = known.estate.replica.inventory.machines if known is not None else {}
+    if not machines:
+        return ""
+    owned = [one for one in machines.values() if one.node == node]
+    match verb:
+        case Verb.SUSPEND:
+            running = sum(_runs(one) for one in owned)
+            return f"{_count(running)} that run there are paused until it is resumed" if running else "none runs there"
+        case Verb.RESUME:
+            paused = sum(one.seen is State.PAUSED for one in owned)
+            return f"{_count(paused)} that are paused there go on" if paused else "none is paused there"
+        case Verb.NODE_REMOVE if owned:
+            return f"{_count(len(owned))} still belong to it: coroctl machine move NAME NODE first"
+        case _:
+            return f"{_count(len(machines))} go on as they are"
+
+
 def _nothing(matter: _Matter) -> str:
     machine = matter.machine
     match matter.subject.plan.verb:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.screen import ModalScreen
 
+from coroctl.sources.fleet import fleet
 from coroctl.sources.logs import known_logs
 from coroctl.tui.base import PLAIN, TerminalApp
 from coroctl.tui.bell import Bell
@@ -20,7 +21,7 @@ from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.log import LogScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.overview import Overview, local_time
-from coroctl.tui.view import Current, Shows, screen_of, screen_of_node
+from coroctl.tui.view import Current, Shows, screen_of, screen_of_machines, screen_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from coroctl.actions import Action
     from coroctl.model import Availability
     from coroctl.sources.feed import Feed, Update
+    from coroctl.sources.fleet import Fleet
     from coroctl.sources.logs import LogFollower
     from coroctl.tui.profile import Profile
     from coroctl.tui.screens.action import Operator
@@ -53,11 +55,16 @@ class Console(TerminalApp):
         wall_clock: Callable[[], str] = local_time,
         operator: Operator | None = None,
         profile: Profile = PLAIN,
+        fleet: Callable[[], Fleet] = fleet,
     ) -> None:
-        """Without an `operator` nothing can be changed, and nothing that would is offered."""
+        """Without an `operator` nothing can be changed, and nothing that would is offered.
+
+        `fleet`: asked for the virtual machines, on a thread.
+        """
         super().__init__(profile)
         self._bell = Bell()
         self._operator = operator
+        self._fleet = fleet
         self._feed = feed
         self._follower = log
         self._overview = Overview(
@@ -121,6 +128,9 @@ class Console(TerminalApp):
     def action_open(self, place: str) -> None:
         """A screen above this one, by its name."""
         self.push_screen(screen_of(place, self._current.view))
+
+    def action_open_machines(self) -> None:
+        self.push_screen(screen_of_machines(self._current.view, self._fleet, actions=self._operator is not None))
 
     @on(Opened)
     def open_node(self, message: Opened) -> None:

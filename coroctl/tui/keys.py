@@ -17,6 +17,7 @@ from coroctl.tui.screens.configuration import ConfigurationScreen
 from coroctl.tui.screens.difference import Difference
 from coroctl.tui.screens.links import Links
 from coroctl.tui.screens.log import LogScreen
+from coroctl.tui.screens.machines import MachinesScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.node import NodeScreen
 from coroctl.tui.screens.overview import Overview
@@ -33,6 +34,7 @@ PLACES: Mapping[str, tuple[type[DOMNode], ...]] = {
     "overview": (Overview, LiveTable, EventList, LogTail),
     "node": (NodeScreen, LiveTable),
     "links": (Links, LinkMatrix, LiveTable),
+    "machines": (MachinesScreen, LiveTable),
     "alarms": (Alarms,),
     "configuration": (ConfigurationScreen, Listing, LiveTable),
     "difference": (Difference, Listing),

@@ -33,12 +33,23 @@ class Opened(Message):
 
 
 class Wanted(Message):
-    """Somebody wants to do something to a node; without an action: to choose from a menu."""
+    """Somebody wants to do something to a node, or a virtual machine; without an action: to choose from a menu."""
 
-    def __init__(self, action: Action | None, node: NodeId, label: str, prio: int | None) -> None:
+    def __init__(
+        self,
+        action: Action | None,
+        node: NodeId,
+        label: str,
+        prio: int | None,
+        machine: str = "",
+        places: tuple[tuple[NodeId, str], ...] = (),
+    ) -> None:
         super().__init__()
         self.action = action
         self.node = node
         self.label = label
         self.prio = prio
         """Its priority as it is shown."""
+        self.machine = machine
+        self.places = places
+        """Nodes where the machine could be, and what they are called."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Provider
 
-from coroctl.actions import IN_CONSOLE
 from coroctl.tui.screens.acting import ActingScreen
 from coroctl_widgets import neutral
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 GENERAL = (
     ("Links", "open('links')", "who hears whom, and every link from this node"),
+    ("Machines", "open_machines", "where each virtual machine is, and what recovery waits for"),
     ("Alarms", "open('alarms')", "what is wrong, and what to do about it"),
     ("Configuration", "open('configuration')", "the file, lint, and what each node has loaded"),
     ("Whole log", "open_log", "a log of any size: search, filter, go to a time"),
@@ -51,7 +51,7 @@ class Commands(Provider):
     def _commands(self) -> Iterator[_Command]:
         screen = self.screen
         if isinstance(screen, ActingScreen):
-            for action in IN_CONSOLE:
+            for action in screen.OFFERS:
                 wanted = screen.wanted(action)
                 if wanted is not None and screen.acts:
                     text = f"{action.label} {neutral(wanted.label)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.actions import Verdict, command_line, must_type, to_type
+from coroctl.actions import Verdict, command_line, must_type, to_type, what_to_type
 from coroctl_widgets import Entry, Remark, Sheet, Tone
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from coroctl.actions import Action, Ask, Check, Outlook
     from coroctl.conduct import Report, Step
+    from coroctl.model import NodeId
 
 _MARKS = {Verdict.PASS: ("ok", Tone.NORMAL), Verdict.WARN: ("WARN", Tone.WARN), Verdict.FAIL: ("FAIL", Tone.BAD)}
 _ENDS = {"ok": Tone.GOOD, "refused": Tone.BAD}
@@ -25,6 +26,17 @@ def value_sheet(action: Action, name: str, prio: int | None, wrong: str = "") ->
     if wrong:
         remarks.append(Remark(wrong, tone=Tone.BAD))
     return Sheet(_title(action, name), tuple(remarks), "", Entry("New priority:"), "Look")
+
+
+def place_sheet(action: Action, name: str, places: Iterable[tuple[NodeId, str]], wrong: str = "") -> Sheet:
+    """Asks for the node that a machine is to go to."""
+    remarks = [
+        Remark(f"{action.help[0].upper()}{action.help[1:]}."),
+        Remark(", ".join(called for _, called in places), "nodes"),
+    ]
+    if wrong:
+        remarks.append(Remark(wrong, tone=Tone.BAD))
+    return Sheet(_title(action, name), tuple(remarks), "", Entry("To which node:"), "Look")
 
 
 def waiting_sheet(action: Action, name: str) -> Sheet:
@@ -51,7 +63,8 @@ def outlook_sheet(ask: Ask, outlook: Outlook) -> Sheet:
         entry = Entry(f"To go on all the same, type the check's name, {failing[0].name}:", failing[0].name)
         return Sheet(title, remarks, foot, entry, "Override")
     typed = to_type(ask, outlook)
-    typing = Entry(f"Type the node's name, {typed}, to go on:", typed) if must_type(ask.action, outlook) else None
+    text = f"Type the {what_to_type(ask)}, {typed}, to go on:"
+    typing = Entry(text, typed) if must_type(ask.action, outlook) else None
     return Sheet(title, remarks, foot, typing, ask.action.label)
 
 

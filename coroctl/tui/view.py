@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from coroctl.alarms import Alarm
     from coroctl.model import NodeId, Snapshot
     from coroctl.sources.feed import Update
+    from coroctl.sources.fleet import Fleet
     from coroctl.sources.machine import Host
 
 
@@ -68,6 +69,13 @@ def screen_of(place: str, view: View | None) -> Screen[None]:
     from coroctl.tui.screens.links import Links
 
     return {"links": Links, "alarms": Alarms, "configuration": ConfigurationScreen}[place](view)
+
+
+def screen_of_machines(view: View | None, look: Callable[[], Fleet], *, actions: bool) -> Screen[None]:
+    """The virtual machines; `actions`: with what can be done to them."""
+    from coroctl.tui.screens.machines import MachinesScreen
+
+    return MachinesScreen(view, look, actions=actions)
 
 
 def tellers(view: View | None) -> tuple[dict[NodeId, str], NodeId | None]:

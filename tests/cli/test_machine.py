@@ -141,6 +141,8 @@ async def test_a_target_that_cannot_have_it(tmp_path: Path, monkeypatch: Any, ca
         assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 4
         assert "target: node3: that node is suspended" in capsys.readouterr().err
         assert runs_on(cluster, "a") == [TWO]
+        assert await typed(cluster, ONE, monkeypatch, "suspend", "node2", "--dry-run") == 0
+        assert "1 machine that run there are paused until it is resumed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("said", "code"), [("a\n", 0), ("node3\n", 4), ("3\n", 4), ("y\n", 4)])

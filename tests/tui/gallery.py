@@ -12,7 +12,7 @@ from textual.widgets import OptionList
 
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.log import LogScreen
-from coroctl_widgets import Listing, LogTail, LogView, Notes, SheetDialog
+from coroctl_widgets import Listing, LiveTable, LogTail, LogView, Notes, SheetDialog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,7 @@ SCENES = (
     Scene("filter", ("slash", "n", "2"), back=1),
     Scene("sorted", ("greater_than_sign",) * 2, back=0),
     Scene("links", ("less_than_sign", "less_than_sign", "l", "down", "right", "right")),
+    Scene("machines", ("v",), lambda screen: screen.query_one("#machines", LiveTable).cursor_key is not None),
     Scene("alarms", ("a",)),
     Scene("configuration", ("c", "n"), lambda screen: bool(screen.query_one(Listing).text)),
     Scene(

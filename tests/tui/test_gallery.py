@@ -24,6 +24,7 @@ from tests.alarms.build import ONE, TWO, changed
 from tests.logfile.files import corosync_log
 from tests.tui import gallery
 from tests.tui.feeds import ByHand
+from tests.tui.fleets import FLEET, MACHINERY
 from tests.tui.test_actions import Told
 from tests.tui.test_configuration import CONF
 from tests.tui.test_screens import BROKEN, MACHINE
@@ -50,7 +51,7 @@ CLUSTER = changed(
     TWO,
     changed(ONE, BROKEN._replace(configuration=Configuration("corosync.conf", 8, 8, DIGEST)), config_sha256=DIGEST),
     config_sha256="b0" * 32,
-)
+)._replace(machinery=MACHINERY)
 
 
 @pytest.fixture
@@ -63,6 +64,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         patch.setattr("coroctl.sources.host.HostReader.read", lambda _reader: MACHINE)
         patch.setattr("coroctl.sources.hosts.host_of", lambda _node: MACHINE)
         patch.setattr("coroctl.tui.screens.node.LOOK_S", 3600)
+        patch.setattr("coroctl.tui.screens.machines.LOOK_S", 3600)
         patch.setattr("coroctl.tui.presenters.FRESH_S", 3600)
         patch.setattr("coroctl.tui.screens.difference.loaded_by", lambda _node: THERE)
         patch.setattr("coroctl.sources.reading.local_facts", lambda: None)
@@ -87,7 +89,12 @@ async def test_walk(
     width, height = map(int, walk.partition("-")[0].split("x"))
     feed, operator = ByHand(), Told() if acts else None
     console = Console(
-        feed, LogFollower("corosync.log"), wall_clock=lambda: "03:12:44", operator=operator, profile=profile
+        feed,
+        LogFollower("corosync.log"),
+        wall_clock=lambda: "03:12:44",
+        operator=operator,
+        profile=profile,
+        fleet=lambda: FLEET,
     )
     folder = KEPT / walk
     if request.config.getoption("--snapshot-update"):

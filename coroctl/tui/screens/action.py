@@ -1,6 +1,6 @@
-"""One action on one node, from its preflight to its end. What may take time is done on a thread of its own.
+"""One action on one node, or virtual machine, from its preflight to its end. What takes time is done on a thread.
 
-The node is known by its id from the moment that the action was chosen, wherever the cursor goes meanwhile.
+It is known by its id from the moment that the action was chosen, wherever the cursor goes meanwhile.
 """
 
 from __future__ import annotations
@@ -77,18 +77,17 @@ class ActionScreen(ModalScreen[None]):
         self._node = wanted.node
         self._of = wanted.label
         self._prio = wanted.prio
-        self._ask = Ask(action, wanted.node)
+        self._places = wanted.places
+        self._ask = Ask(action, wanted.node, machine=wanted.machine)
         self._outlook: Outlook | None = None
         self._steps: list[Step] = []
-        takes_value = action.takes_value
-        first = sheets.value_sheet(self._action, self._of, self._prio) if takes_value else self._waiting()
-        self._dialog = SheetDialog(first)
+        self._dialog = SheetDialog(self._first())
 
     def compose(self) -> ComposeResult:
         yield self._dialog
 
     def on_mount(self) -> None:
-        if not self._action.takes_value:
+        if not (self._action.takes_value or self._action.takes_node):
             self._look(self._ask)
 
     @on(SheetDialog.Dismissed)
@@ -99,7 +98,7 @@ class ActionScreen(ModalScreen[None]):
     @on(SheetDialog.Accepted)
     def go_on(self, message: SheetDialog.Accepted) -> None:
         if self._outlook is None:
-            self._take_value(message.typed)
+            self._take(message.typed)
         elif failing := self._outlook.failing(self._ask.force):
             self._look(self._ask._replace(force=self._ask.force | {failing[0].name}))
         else:
@@ -127,12 +126,31 @@ class ActionScreen(ModalScreen[None]):
     def _waiting(self) -> Sheet:
         return sheets.waiting_sheet(self._action, self._of)
 
-    def _take_value(self, typed: str) -> None:
-        if typed.isascii() and typed.isdigit() and int(typed) <= LARGEST_PRIO:
+    def _first(self, wrong: str = "") -> Sheet:
+        """What must be known before it can be looked at."""
+        if self._action.takes_node:
+            return sheets.place_sheet(self._action, self._of, self._places, wrong)
+        if self._action.takes_value:
+            return sheets.value_sheet(self._action, self._of, self._prio, wrong)
+        return self._waiting()
+
+    def _take(self, typed: str) -> None:
+        if self._action.takes_node:
+            self._take_place(typed)
+        elif typed.isascii() and typed.isdigit() and int(typed) <= LARGEST_PRIO:
             self._look(self._ask._replace(value=int(typed)))
         else:
             wrong = f"{typed!r} is no priority: a whole number from 0 to {LARGEST_PRIO} is one"
-            self._dialog.show(sheets.value_sheet(self._action, self._of, self._prio, wrong))
+            self._dialog.show(self._first(wrong))
+
+    def _take_place(self, typed: str) -> None:
+        """A node by its name, else by its id."""
+        named = [node for node, called in self._places if called == typed]
+        found = named or [node for node, _ in self._places if str(node) == typed]
+        if len(found) == 1:
+            self._look(self._ask._replace(node=found[0], words=(self._ask.machine, typed)))
+        else:
+            self._dialog.show(self._first(f"{'more than one' if found else 'no other'} node is called {typed!r}"))
 
     def _look(self, ask: Ask) -> None:
         self._dialog.show(self._waiting())

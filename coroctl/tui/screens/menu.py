@@ -32,7 +32,7 @@ class MenuScreen(ModalScreen[Action | None]):
     #menu Label { width: 1fr; }
     #of { text-style: bold; }
     #how { text-style: dim; }
-    #actions { height: 5; margin-bottom: 1; }
+    #actions { height: 6; margin-bottom: 1; }
     """
 
     def __init__(self, name: str) -> None:
@@ -40,7 +40,7 @@ class MenuScreen(ModalScreen[Action | None]):
         self._of = name
 
     def compose(self) -> ComposeResult:
-        columns = (Column("key", "Key", 3), Column("action", "Action", 10), Column("what", "", 20, grow=1))
+        columns = (Column("key", "Key", 3), Column("action", "Action", 12), Column("what", "", 20, grow=1))
         rows = [Row(one.name, (Cell(one.key), Cell(one.label), Cell(one.help))) for one in IN_CONSOLE]
         with Vertical(id="menu"):
             yield Label(neutral(self._of), id="of", markup=False)

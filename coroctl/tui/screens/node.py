@@ -12,7 +12,7 @@ from textual.widgets import Footer
 
 from coroctl.errors import CoroctlError
 from coroctl.tui import alarm_notes, node_facts, presenters, wires
-from coroctl.tui.screens.acting import ActingScreen
+from coroctl.tui.screens.acting import NodeActing
 from coroctl_widgets import Course, LiveTable, Note, Notes, Sparkline, TitleBar, Tone
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ LOOK_S = 2.0
 COURSES = ("cpu", "load", "memory")
 
 
-class NodeScreen(ActingScreen):
+class NodeScreen(NodeActing):
     """Follows one node by its id, whatever becomes of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

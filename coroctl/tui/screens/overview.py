@@ -15,7 +15,7 @@ from coroctl.sources.changes import changes
 from coroctl.tui import presenters
 from coroctl.tui.key_names import key_of
 from coroctl.tui.messages import Opened
-from coroctl.tui.screens.acting import ActingScreen
+from coroctl.tui.screens.acting import NodeActing
 from coroctl_widgets import Event, EventList, Level, LiveTable, LogTail, Notes, QuorumGauge, TitleBar
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ def local_time() -> str:
     return time.strftime("%H:%M:%S")
 
 
-class Overview(ActingScreen):
+class Overview(NodeActing):
     """Shows updates; owns the memory of the last one, to tell what has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "app.open('links')", "Links", id="links"),
+        Binding("v", "app.open_machines", "VMs", id="machines"),
         Binding("a", "app.open('alarms')", "Alarms", id="alarms"),
         Binding("c", "app.open('configuration')", "Config", id="configuration"),
         Binding("slash", "filter", "Filter", key_display="/", id="filter"),

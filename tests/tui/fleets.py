@@ -1,0 +1,25 @@
+"""Virtual machines in every state, and a node whose machines wait."""
+
+from __future__ import annotations
+
+from coroctl.model import Failure, Machinery, NodeId, Wait
+from coroctl.sources.fleet import Fleet, Guest, Move
+from tests.alarms.build import NOW, ONE, THREE, TWO
+
+FAILED = Failure(THREE, "fenced by its agent in 3.1 s", NOW - 60, 2)
+MACHINERY = Machinery(7, (Wait(THREE, "confirm-dead: no fencing is configured", None, ""),), (FAILED,), ())
+RECOVERED = Move(None, TWO, "recovered", NOW - 56)
+FLEET = Fleet(
+    (
+        Guest("db", TWO, "running", "running", TWO, 100, 4096, None, (), RECOVERED),
+        Guest("mail", ONE, "running", "paused", ONE, 50, 1024, None, (), None),
+        Guest("old", None, "off", "off", ONE, 0, 512, None, (), None),
+        Guest("queue", None, "running", "running", THREE, 0, 512, None, (), Move(THREE, None, FAILED.why, FAILED.at)),
+        Guest("web", ONE, "running", "running", ONE, 20, 2048, TWO, (), None),
+        Guest("web2", TWO, "running", "off", NodeId(3), 20, 2048, None, (), RECOVERED),
+        Guest(
+            "wiki", None, "running", "failed", TWO, 0, 256, None, (ONE, TWO), Move(TWO, None, "its start failed", NOW)
+        ),
+    ),
+    known=True,
+)
