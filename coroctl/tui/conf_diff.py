@@ -36,7 +36,8 @@ class Compared(NamedTuple):
 def compared(before: Side, after: Side) -> Compared:
     """What `after` has that `before` has not (+), and the other way round (-)."""
     if before.data == after.data:
-        return Compared((Note(f"{after.name} is the same as {before.name}, byte for byte", Tone.GOOD),))
+        same = Note("the two files are the same, byte for byte", Tone.GOOD)
+        return Compared((same, Note(before.name, Tone.DIM), Note(after.name, Tone.DIM)))
     names = Note(f"- {before.name}", Tone.BAD), Note(f"+ {after.name}", Tone.GOOD)
     found = unified(before.data, after.data, before.name, after.name)[_HEAD:]
     return Compared((*names, _settings(before, after)), tuple(_numbered(found)))
