@@ -1,0 +1,129 @@
+"""As an operator would: the console through a real sshd of a node, over a line of 64 kbit/s, by keys, bytes counted.
+
+``PICTURES=FOLDER`` keeps every screen at three sizes as SVG.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from coroctl.lab.lab import Wanted
+from coroctl.lab.run import until
+from tests.lab.slow_line import Cost, Terminal, slow_line
+
+if TYPE_CHECKING:
+    from coroctl.lab.fixtures import MakeLab
+    from coroctl.lab.handle import Lab
+
+KBIT = 64
+IDLE_S = 30.0
+SIZES = ((80, 24), (120, 40), (200, 60))
+WATCHER, VICTIM = "node2", "node1"
+SCREENS = {
+    "overview": (),
+    "links": ("l",),
+    "alarms": ("Escape", "a"),
+    "configuration": ("Escape", "c"),
+    "difference": ("Tab", "Down", "d"),
+    "log": ("Escape", "Escape", "O"),
+    "node": ("Escape", "Home", "Enter"),
+    "other-node": ("Escape", "Down", "Enter"),
+    "actions": ("Escape", "m"),
+    "preflight": ("Escape", "s"),
+    "help": ("Escape", "?"),
+}
+"""Keys that lead from one to the next."""
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/usr/sbin/sshd").exists(), reason="openssh-server is not installed"),
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+    pytest.mark.skipif(shutil.which("tc") is None, reason="tc (iproute2) is not installed"),
+]
+
+
+def is_master(lab: Lab, name: str) -> bool:
+    seen = lab.listing(WATCHER)
+    return seen is not None and seen.role.get(lab.plan.node(name).nodeid) == "M"
+
+
+def picture(terminal: Terminal, name: str, width: int) -> None:
+    folder = Path(os.environ["PICTURES"])
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(Text.from_ansi(terminal.screen("-e")), end="", soft_wrap=True)
+    (folder / f"{name}.svg").write_text(console.export_svg(title=name))
+
+
+def tell(costs: dict[str, Cost], idle: float) -> None:
+    print(f"\nthe console at {SIZES[0][0]}x{SIZES[0][1]} over ssh at {KBIT} kbit/s:")
+    for what, cost in costs.items():
+        print(f"  {what:28} {cost}")
+    print(f"  {'a minute of nothing':28} {'':8}  {idle:7.0f} bytes in")
+
+
+def pictures(terminal: Terminal) -> None:
+    for width, height in SIZES:
+        terminal.tmux("resize-window", "-t", "0", "-x", str(width), "-y", str(height))
+        for name, keys in SCREENS.items():
+            for key in keys:
+                terminal.press(key)
+                terminal.calm()
+            picture(terminal, f"{width}x{height}-{name}", width)
+        terminal.press("?")
+        terminal.calm()
+
+
+@pytest.mark.timeout(580)
+def test_usable_over_a_slow_line(make_lab: MakeLab, tmp_path: Path) -> None:
+    lab = make_lab(Wanted(listener=True, networks=2))
+    until(lambda: is_master(lab, VICTIM), 60, f"{VICTIM} to be master", every_s=0.5)
+    costs: dict[str, Cost] = {}
+    with slow_line(lab, WATCHER, KBIT, SIZES[0], tmp_path) as (terminal, ssh):
+
+        def measure(what: str, *keys: str, words: tuple[str, ...]) -> None:
+            terminal.calm()
+            costs[what] = terminal.cost(lambda: terminal.press(*keys), *words)
+
+        measure("log in, and the first frame", f"{ssh} coroctl", "Enter", words=("QUORATE", "is master", "Quit"))
+        begin, received = time.monotonic(), terminal.received()
+        until(lambda: time.monotonic() - begin >= IDLE_S, 2 * IDLE_S, "a quiet while")
+        idle = (terminal.received() - received) / IDLE_S * 60
+        measure("to the links", "l", words=("› Links", "Back"))
+        measure("and back", "Escape", words=("Links", "Alarms", "Config"))
+        measure("to this node", "Home", "Enter", words=("› node node1", "Back"))
+        measure("and back again", "Escape", words=("Links", "Alarms", "Config"))
+        measure("to the whole log", "O", words=("› Log", "Back"))
+        terminal.press("2")
+        terminal.until("corosync.log")
+        terminal.calm()
+        before = terminal.screen().splitlines()
+
+        def turned(screen: str) -> bool:
+            return sum(a != b for a, b in zip(before, screen.splitlines(), strict=False)) > len(before) // 2
+
+        costs["PageUp in it"] = terminal.cost(lambda: terminal.press("PPage"), "› Log", done=turned)
+        terminal.press("Escape")
+        terminal.until("Alarms", "Config")
+        terminal.calm()
+        costs["a failover on the screen"] = terminal.cost(lambda: lab.kill(VICTIM), f"{WATCHER} is master")
+        tell(costs, idle)
+        if "PICTURES" in os.environ:
+            pictures(terminal)
+        terminal.press("q")
+
+    assert costs["log in, and the first frame"].seconds < 5
+    for what in ("to the links", "and back", "to this node", "and back again", "to the whole log", "PageUp in it"):
+        assert costs[what].seconds < 2, what
+    assert costs["a failover on the screen"].seconds < 6, "the failover itself takes 2.2 s"
+    assert idle / 60 * 8 < KBIT * 1000 / 4, "it takes more than a quarter of the line while nothing happens"
