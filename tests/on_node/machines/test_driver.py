@@ -289,6 +289,7 @@ async def test_what_arrives_is_known_from_what_is_paused() -> None:
             subprocess.run(["virsh", "-c", "qemu+tcp://node2/system", verb, NAME], check=False)
         await there.close()
         await node.hypervisor.define(definition)
+        await node.hypervisor.start(NAME)
 
 
 def is_arriving(what: Told) -> bool:
