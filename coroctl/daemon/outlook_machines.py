@@ -172,6 +172,9 @@ def _inventory(matter: _Matter) -> Iterator[Check]:
         yield safe("inventory", "", "no node has `replication: on`, so there is nowhere to keep an inventory")
     elif matter.sure or (matter.known is not None and _is_begun_by(matter)):
         yield Check("inventory", Verdict.PASS, "this node knows what the master knows", safety=True)
+    elif matter.known is not None and matter.known.facts.acts:
+        text = "this node is master, and has no inventory: no machine is managed, or it has not been brought here yet"
+        yield Check("inventory", Verdict.WARN, text, safety=True)
     else:
         text = "this node does not know the newest inventory, only the master does: look there for certainty"
         yield Check("inventory", Verdict.WARN, text, safety=True)

@@ -105,6 +105,17 @@ async def test_adopt_move_forget(tmp_path: Path, monkeypatch: Any, capsys: Any, 
         assert runs_on(cluster, "a") == [THREE]
 
 
+async def test_before_the_first_adoption_the_master_does_not_point_to_itself(
+    tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None
+) -> None:
+    async with machines(tmp_path) as cluster:
+        head = master(cluster)
+        assert head == ONE
+        for at, text in ((head, "this node is master, and has no inventory"), (TWO, "only the master does")):
+            await typed(cluster, at, monkeypatch, "confirm-dead", "node2", "--dry-run")
+            assert text in capsys.readouterr().out
+
+
 async def test_without_a_node_it_is_adopted_here(tmp_path: Path, monkeypatch: Any, nobody: None) -> None:
     async with machines(tmp_path) as cluster:
         assert await typed(cluster, TWO, monkeypatch, "machine", "adopt", "off", "--yes") == 0
