@@ -63,14 +63,21 @@ def arrives(cluster: Cluster, fault: Fault) -> None:
 def replica_lost(cluster: Cluster, fault: Fault) -> None:
     """The daemon dies, and its replica is damaged when it starts again; the notes are another file."""
     host = killed(cluster, fault)
-    host.kept, host.problem = host.kept._replace(inventory=EMPTY), "the file is damaged"
+    if spare(cluster, host):
+        host.kept, host.problem = host.kept._replace(inventory=EMPTY), "the file is damaged"
 
 
 def replica_old(cluster: Cluster, fault: Fault) -> None:
     """The daemon dies, and somebody restores an older copy of its replica."""
     host = killed(cluster, fault)
-    if host.former:
+    if host.former and spare(cluster, host):
         host.kept = host.former[0]
+
+
+def spare(cluster: Cluster, host: EstateHost) -> bool:
+    """Whether another replica has all that this one has. Nobody promises anything of the last copy."""
+    others = (one.estate for one in cluster.machines.values() if one.estate is not host)
+    return any(one.kept.inventory.position >= host.kept.inventory.position for one in others)
 
 
 def killed(cluster: Cluster, fault: Fault) -> EstateHost:
