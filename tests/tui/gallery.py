@@ -8,7 +8,7 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import TYPE_CHECKING, NamedTuple
 
-from textual.widgets import OptionList
+from textual.widgets import Footer, OptionList
 
 from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.log import LogScreen
@@ -79,9 +79,14 @@ SCENES = (
 async def reach(pilot: Pilot[None], scene: Scene) -> None:
     """Go there, and wait until it is whole."""
     await pilot.press(*scene.keys)
-    while not scene.whole(pilot.app.screen):
+    while not scene.whole(pilot.app.screen) or not _footed(pilot.app.screen):
         await pilot.pause()
     await pilot.pause()
+
+
+def _footed(screen: Screen[object]) -> bool:
+    """Its footer comes with the keys a moment after the screen."""
+    return all(footer.children for footer in screen.query(Footer))
 
 
 async def leave(pilot: Pilot[None], scene: Scene) -> None:

@@ -82,7 +82,7 @@ class NodeScreen(NodeActing):
         return self._view.snapshot.node(self._node) if self._view is not None else None
 
     def on_mount(self) -> None:
-        self._links.focus()
+        self._links.focus(scroll_visible=False)
         if self._view is not None:
             self.show(self._view)
         if self._look is not None:
