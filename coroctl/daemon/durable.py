@@ -97,19 +97,30 @@ def write(path: Path, data: bytes, look: Look | None = None, *, durable: bool = 
 
     Whatever stood there before is gone, also if this fails. Raises OSError.
     """
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+    descriptor = _created(path)
     try:
-        with open(descriptor, "wb", buffering=0):  # noqa: PTH123 (a descriptor, not a path)
+        try:
             _write_all(descriptor, data)
             if look is not None:
                 dress(descriptor, look)
             if durable:
                 os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def _created(path: Path) -> int:
+    """A new file at this name; what a crash has left there goes."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, MODE)
+    except FileExistsError:
+        path.unlink()
+        return os.open(path, flags, MODE)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -6,6 +6,7 @@ address is here; the guard knows what it would have to remove, and without it no
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,21 +73,40 @@ class Master:
 
     # The dead-man. What is asked of the kernel is done in the order in which it was asked (net_thread.py).
 
-    async def ticket(self, number: int) -> bool:
+    def ticket(self, number: int, told: Callable[[bool], None], failed: Callable[[BaseException], None]) -> None:
         """L6a; without the dead-man there is nothing to hold back."""
         gate = self.kit.post.gate if self.kit.post is not None else None
-        return gate is None or await NFTABLES(gate.ticket, number)
+        if gate is None:
+            told(True)
+        else:
+            NFTABLES.begin(partial(gate.ticket, number), failed, told)
 
-    async def commit(self, number: int, remaining_us: int) -> bool:
-        """L6c, and the address's own lifetime after it."""
+    def commit(
+        self,
+        number: int,
+        remaining_us: int,
+        told: Callable[[bool], None],
+        failed: Callable[[BaseException], None],
+        *,
+        hurry: bool,
+    ) -> None:
+        """L6c, and the address's own lifetime after it. Without `hurry` success is told by the next `catch_up`."""
         post, until = self.kit.post, now_us() + remaining_us
-        if post is None:
-            return True
-        if post.gate is not None and not await NFTABLES(post.gate.commit, number, remaining_us):
-            return False
-        # The kernel's second belt follows the first.
-        post.address.refresh(until - now_us(), self._not_refreshed)
-        return True
+
+        def answered(through: bool) -> None:
+            if through and post is not None:
+                # The kernel's second belt follows the first.
+                post.address.refresh(until - now_us(), self._not_refreshed)
+            told(through)
+
+        if post is None or post.gate is None:
+            answered(True)
+        else:
+            NFTABLES.begin(partial(post.gate.commit, number, remaining_us), failed, answered, hurry=hurry)
+
+    def catch_up(self) -> None:
+        """Tell what was not worth waking the loop for."""
+        NFTABLES.catch_up()
 
     def _not_refreshed(self, error: CoroctlError) -> None:
         self._note(Level.WARNING, "address-lifetime", why=str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -24,9 +25,11 @@ T = TypeVar("T")
 class _Call(NamedTuple):
     call: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
-    succeeded: Callable[[Any], None] | None
+    told: Callable[[Any], None] | None
     """None: the loop is not even woken."""
     failed: Callable[[BaseException], None]
+    hurry: bool = True
+    """Not: an answer that is true wakes nobody, and waits for `catch_up`."""
 
 
 class KernelThread:
@@ -38,6 +41,7 @@ class KernelThread:
     def __init__(self, name: str) -> None:
         self._name = name
         self._calls: SimpleQueue[_Call] = SimpleQueue()
+        self._waiting: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -48,9 +52,24 @@ class KernelThread:
         self._put(_Call(partial(call, *args, **kwargs), loop, settled, failed))
         return await answer
 
-    def begin(self, call: Callable[[], object], failed: Callable[[BaseException], None]) -> None:
-        """Make the call, in its turn; the loop hears of it only if it fails."""
-        self._put(_Call(call, asyncio.get_running_loop(), None, failed))
+    def begin(
+        self,
+        call: Callable[[], T],
+        failed: Callable[[BaseException], None],
+        told: Callable[[T], None] | None = None,
+        *,
+        hurry: bool = True,
+    ) -> None:
+        """Make the call, in its turn; what it returns is `told`, if anybody wants to hear it.
+
+        Without `hurry` a success waits until `catch_up`: to wake an idle loop costs more than most calls.
+        """
+        self._put(_Call(call, asyncio.get_running_loop(), told, failed, hurry))
+
+    def catch_up(self) -> None:
+        """On the loop's thread, which is awake anyway: tell what was not worth waking it for."""
+        while self._waiting:
+            self._waiting.popleft()()
 
     def _put(self, one: _Call) -> None:
         if self._thread is None or not self._thread.is_alive():  # a fork has none of its parent's
@@ -60,16 +79,26 @@ class KernelThread:
 
     def _work(self) -> None:
         while True:
-            one = self._calls.get()
-            told: Callable[[Any], None] | None
-            try:
-                answer, told = one.call(), one.succeeded
-            except BaseException as error:  # noqa: BLE001 - it is the caller's, who is told
-                answer, told = error, one.failed
-            if told is not None:
-                with suppress(RuntimeError):  # the loop has ended
-                    one.loop.call_soon_threadsafe(told, answer)
-            del one, answer, told
+            self._make(self._calls.get())
+
+    def _make(self, one: _Call) -> None:
+        try:
+            answer = one.call()
+        except BaseException as error:  # noqa: BLE001 - it is the caller's, who is told
+            _wake(one.loop, partial(one.failed, error))
+            return
+        if one.told is None:
+            return
+        told = partial(one.told, answer)
+        if one.hurry or answer is not True:
+            _wake(one.loop, told)
+        else:
+            self._waiting.append(told)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(told)
 
 
 def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], answer: Any) -> None:

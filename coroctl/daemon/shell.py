@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from coroctl.daemon.clock import now_us
@@ -90,8 +91,17 @@ class Files(Protocol):
 class Master(Protocol):
     """Address, dead-man, manager, lock files of this node."""
 
-    async def ticket(self, number: int) -> bool: ...
-    async def commit(self, number: int, remaining_us: int) -> bool: ...
+    def ticket(self, number: int, told: Callable[[bool], None], failed: Callable[[BaseException], None]) -> None: ...
+    def commit(
+        self,
+        number: int,
+        remaining_us: int,
+        told: Callable[[bool], None],
+        failed: Callable[[BaseException], None],
+        *,
+        hurry: bool,
+    ) -> None: ...
+    def catch_up(self) -> None: ...
     def write_run(self, run: Run) -> None: ...
     async def carry_out(self, step: Step, before: int) -> None: ...
 
@@ -156,6 +166,8 @@ class Shell:
 
     def tell(self, event: Event) -> None:
         """Something has happened. On the loop's thread only; before `begin` it waits."""
+        if self._tools is not None and not self._working:
+            self._tools.master.catch_up()
         self._inbox.append(event)
         self._work()
 
@@ -248,20 +260,21 @@ class Shell:
     def _set_ticket(self, tools: Tools, action: SetTicket) -> None:
         """L6a. Answered once the kernel has it; the answer is taken in with a clock that is read after that."""
         if not expired(action.before):
-            self._begin(self._ask_ticket(tools, action))
-
-    async def _ask_ticket(self, tools: Tools, action: SetTicket) -> None:
-        there = await tools.master.ticket(action.ticket)
-        self.tell(Ticketed(action.ticket) if there else DeadManRefused(action.ticket))
+            tools.master.ticket(action.ticket, partial(self._dead_man_is, action.ticket, Ticketed), self.fail)
 
     def _commit(self, tools: Tools, action: CommitDeadMan) -> None:
-        """L6c. However long the kernel lets it wait: the ticket is what the kernel itself goes by."""
-        if not expired(action.before):
-            self._begin(self._ask_commit(tools, action))
+        """L6c. However long the kernel lets it wait: the ticket is what the kernel itself goes by.
 
-    async def _ask_commit(self, tools: Tools, action: CommitDeadMan) -> None:
-        through = await tools.master.commit(action.ticket, action.remaining_us)
-        self.tell(DeadManCommitted(action.ticket) if through else DeadManRefused(action.ticket))
+        Somebody waits for the first one; the others only move the end of an element that lives.
+        """
+        if not expired(action.before):
+            assert self.state is not None
+            hurry = self.state.dead_man.until <= now_us()
+            told = partial(self._dead_man_is, action.ticket, DeadManCommitted)
+            tools.master.commit(action.ticket, action.remaining_us, told, self.fail, hurry=hurry)
+
+    def _dead_man_is(self, ticket: int, there: type[Ticketed | DeadManCommitted], done: bool) -> None:
+        self.tell(there(ticket) if done else DeadManRefused(ticket))
 
     def _do(self, tools: Tools, action: Do) -> None:
         """A step, beside the loop; begun in the order of the actions."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coroctl.daemon.clock import now_us
@@ -36,6 +38,8 @@ class Tool:
         self.broken: set[Step] = set()
         self.bug: Step | None = None
         self.gate_works = True
+        self.hurries: list[bool] = []
+        self.leisure: deque[Callable[[], None]] = deque()
         self.until: Callable[[State], bool] = lambda _state: False
         self.reached = asyncio.Event()
         self.loop = asyncio.get_running_loop()
@@ -53,14 +57,24 @@ class Tool:
     def write_run(self, run: Run) -> None:
         self.calls.append("guard" if run.guard_until else "no guard")
 
-    async def ticket(self, number: int) -> bool:
+    def ticket(self, number: int, told: Callable[[bool], None], _failed: object) -> None:
         self.calls.append(f"ticket {number}")
-        return self.gate_works
+        self.loop.call_soon(told, self.gate_works)
 
-    async def commit(self, number: int, remaining_us: int) -> bool:
+    def commit(
+        self, number: int, remaining_us: int, told: Callable[[bool], None], _failed: object, *, hurry: bool
+    ) -> None:
         assert 0 < remaining_us <= SETTINGS.lease_us
         self.calls.append(f"commit {number}")
-        return self.gate_works
+        self.hurries.append(hurry)
+        if hurry or not self.gate_works:
+            self.loop.call_soon(told, self.gate_works)
+        else:
+            self.leisure.append(partial(told, True))
+
+    def catch_up(self) -> None:
+        while self.leisure:
+            self.leisure.popleft()()
 
     def after(self, _before: object, _now: object) -> None: ...
 
@@ -132,6 +146,39 @@ async def test_the_ticket_is_answered_before_the_commit_and_both_before_the_addr
     ticket = next(at for at, call in enumerate(tool.calls) if call.startswith("ticket"))
     commit = next(at for at, call in enumerate(tool.calls) if call.startswith("commit"))
     assert ticket < commit < tool.calls.index("add address")
+
+
+async def test_only_the_first_commit_hurries_and_the_others_are_heard_of_all_the_same() -> None:
+    shell = Shell(ALONE, asyncio.get_running_loop())
+    tool = Tool(shell)
+    start(shell, tool)
+    await tool.wait(serving)
+    renewed: set[int] = set()
+
+    def often(state: State) -> bool:
+        renewed.add(state.dead_man.until)
+        return len(renewed) > 4
+
+    await tool.wait(often)
+    shell.close()
+    assert tool.hurries[0]
+    assert len(tool.hurries) > 4
+    assert not any(tool.hurries[1:])
+    assert shell.state is not None
+    assert shell.state.world.role is Role.MASTER
+
+
+async def test_a_renewal_that_is_refused_is_asked_for_again() -> None:
+    shell = Shell(ALONE, asyncio.get_running_loop())
+    tool = Tool(shell)
+    start(shell, tool)
+    await tool.wait(serving)
+    tool.gate_works = False
+    tool.calls.clear()
+    await tool.wait(lambda _state: sum(call.startswith("ticket") for call in tool.calls) > 3)
+    tool.gate_works = True
+    await tool.wait(lambda state: state.dead_man.until > now_us())
+    shell.close()
 
 
 async def test_a_gate_that_refuses_never_lets_the_address_in() -> None:

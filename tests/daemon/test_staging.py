@@ -222,7 +222,7 @@ def test_dying_twice_in_a_row_loses_nothing(shelf: Shelf) -> None:
             assert found.staged in (between, third), (first, second, found)
             second += 1
         first += 1
-    assert first > 4
+    assert first > 3
 
 
 def test_withdrawing_is_the_old_or_the_new(shelf: Shelf) -> None:

@@ -123,18 +123,19 @@ class House:
     def stepped(self, _state: State) -> None:
         self.changed.set()
 
-    async def ticket(self, _number: int) -> bool:
-        return True
+    def ticket(self, _number: int, told: Callable[[bool], None], _failed: object) -> None:
+        self.loop.call_soon(told, True)
 
-    async def commit(self, _number: int, _remaining_us: int) -> bool:
-        return True
+    def commit(self, _number: int, _us: int, told: Callable[[bool], None], *_: object, **_hurry: bool) -> None:
+        self.loop.call_soon(told, True)
 
     async def carry_out(self, step: Step, _before: int) -> None:
         await self.host.carry_out(step)
 
     def ignored(self, *_: Any) -> None: ...
 
-    begin = manages = send_heartbeat = write_run = logged = warned = configured = failed = file_failed = ignored
+    begin = catch_up = manages = send_heartbeat = ignored
+    write_run = logged = warned = configured = failed = file_failed = ignored
 
 
 def serves(house: House) -> bool:
