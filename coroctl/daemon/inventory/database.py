@@ -55,19 +55,21 @@ class Database:
         after = self._inventory
         for operation in operations:
             after = apply(after, operation)
-        self._write(after)
+        self._write(self._inventory, after)
 
     def replace(self, inventory: Inventory) -> None:
-        """Another whole in the place of what was there. A damaged file is made anew."""
+        """Another whole in the place of whatever was there: also of what was never read, or written and not confirmed.
+
+        A damaged file is made anew.
+        """
         try:
-            self._write(inventory)
+            self._write(None, inventory)
         except (sqlite3.Error, RowError) as error:
             if isinstance(error, sqlite3.Error) and not is_damage(error):
                 raise
             self.close()
             self._path.unlink(missing_ok=True)
-            self._inventory = EMPTY
-            self._write(inventory)
+            self._write(None, inventory)
 
     def close(self) -> None:
         """Nothing is lost by it: every write was committed."""
@@ -90,9 +92,9 @@ class Database:
                 raise Unusable(f"schema {schema}; this program knows {SCHEMA}")
         return self._connection
 
-    def _write(self, after: Inventory) -> None:
-        """The difference, all or nothing."""
-        connection, before = self._open(), self._inventory
+    def _write(self, known: Inventory | None, after: Inventory) -> None:
+        """The difference to what the file is known to have, all or nothing; to None, everything."""
+        connection, before = self._open(), known or EMPTY
         gone = [(name,) for name in before.machines.keys() - after.machines.keys()]
         changed = [
             (one.name, rows.machine_line(one))
@@ -101,9 +103,11 @@ class Database:
         ]
         try:
             connection.execute("BEGIN IMMEDIATE")
+            if known is None:
+                connection.execute("DELETE FROM machines")
             connection.executemany("DELETE FROM machines WHERE name = ?", gone)
             connection.executemany("INSERT OR REPLACE INTO machines VALUES (?, ?)", changed)
-            if after.moves is not before.moves:
+            if known is None or after.moves is not before.moves:
                 connection.execute("DELETE FROM moves")
                 moves = [(rows.move_line(one),) for one in after.moves]
                 connection.executemany("INSERT INTO moves (row) VALUES (?)", moves)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import zlib
 from typing import TYPE_CHECKING
 
@@ -127,6 +129,21 @@ def test_bytes_that_are_no_inventory_are_refused() -> None:
     for line in ("", "[]", '["opened", [[1, 2]], 1, 1, -1, ""]', '["opened", [], 1, 1, 1, ""]', "{", '["x", [], 1, 1]'):
         with pytest.raises(RowError):
             rows.operation(line)
+
+
+def test_a_whole_replaces_also_what_this_life_has_never_read(tmp_path: Path) -> None:
+    """A row that cannot be read, or a commit whose end nobody heard of: neither may outlive the whole."""
+    path = tmp_path / REPLICA
+    Database(path).replace(folded(LIFE[:3]))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as found:
+        found.execute("INSERT INTO machines VALUES ('broken', '[]')")
+    database = Database(path)
+    with pytest.raises(RowError):
+        database.load()
+    whole = folded(LIFE)
+    assert whole.machines.keys() < folded(LIFE[:3]).machines.keys()
+    database.replace(whole)
+    assert Database(path).load() == whole
 
 
 def test_what_was_written_is_there_for_the_next_life(tmp_path: Path) -> None:
