@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.decision.rules import RULES, Rules
-from coroctl.sim import drawing, mutations, rounds, scenario, schedule, search, takeover
+from coroctl.sim import drawing, machine_mutations, mutations, rounds, scenario, schedule, search, takeover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +52,8 @@ def replay(args: argparse.Namespace) -> int:
 
 
 def mutate(args: argparse.Namespace) -> int:
-    """The table of mutations."""
-    rows = mutations.table(args.scenarios, chance=args.chance)
+    """The table of mutations: of the lease's rules, then of the estate's."""
+    rows = mutations.table(args.scenarios, chance=args.chance) + machine_mutations.table(args.scenarios)
     print(mutations.rendered(rows))
     return 0 if all(caught for _, caught in rows) else 1
 

@@ -62,6 +62,8 @@ class EstateHost:
         self.in_flight: list[tuple[int, Write]] = []
         self.wake = 0
         self.suspended_at = 0
+        self.pull_late_us = 0
+        """How long the answer to a pull of this node's is under way, besides."""
 
     # The process
 
@@ -251,8 +253,17 @@ class EstateHost:
         there = self.reached(action.node)
         if there is None or there.state is None:
             self.fail(life, action.number)
+            return
+        told = events.Pulled(action.number, serve(there.state, action.position))
+        if self.pull_late_us:
+            # Said now, heard later: whoever said it may hold the lease no more.
+            self.machine.cluster.timeline.after(self.pull_late_us, self.tell, life, told)
         else:
-            self.tell(life, events.Pulled(action.number, serve(there.state, action.position)))
+            self.tell(life, told)
+
+    def pull_in_time(self) -> None:
+        """The way is as fast as ever."""
+        self.pull_late_us = 0
 
     def read(self, life: int, action: actions.ReadDomain) -> None:
         """A machine's definition."""

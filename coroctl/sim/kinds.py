@@ -59,6 +59,7 @@ class Kind(Enum):
     ARRIVES = "arrives"
     REPLICA_LOST = "replica-lost"
     REPLICA_OLD = "replica-old"
+    PULL_SLOW = "pull-slow"
     AGENT = "agent"
     ON = "on"
     SHUTDOWN = "shutdown"

@@ -1,4 +1,4 @@
-"""The promises about machines, watched after every step: P2, P3 for changes of the inventory, and M4.
+"""The promises about machines, watched after every step: P2, P3 for changes of the inventory, I3 and M4.
 
 P3 by the chain of operations: each names the one that it was made on, so whatever was answered ok must be found by
 walking back from wherever a later epoch is opened, and from where everything stands in the end.
@@ -18,6 +18,7 @@ from coroctl.model import Role
 from coroctl.sim.clock import SECOND
 
 if TYPE_CHECKING:
+    from coroctl.decision.estate.inventory import Inventory
     from coroctl.decision.estate.state import Estate
     from coroctl.decision.messages import Answer
     from coroctl.sim.checker import Checker
@@ -45,6 +46,8 @@ class MachineChecker:
         """Answered ok."""
         self.refused: set[str] = set()
         self.opened: list[Position] = []
+        self.had: dict[Position, Inventory] = {}
+        """What the first node had that was at that position: its maker."""
 
     # P2
 
@@ -67,12 +70,25 @@ class MachineChecker:
             names = " ".join(one.name for one in left)
             self.checker.violated("M4", f"{machine.node} is suspended, and runs {names}")
 
+    # I3
+
+    def follows(self, machine: Machine, former: Position, inventory: Inventory) -> None:
+        """Whoever is at a position has what its maker had there; and no life of a daemon goes back."""
+        position = inventory.position
+        if position < former:
+            self.checker.violated("I3", f"{machine.node} goes back from {former} to {position}")
+        if self.had.setdefault(position, inventory) != inventory:
+            self.checker.violated("I3", f"{machine.node} has something else at {position} than its maker")
+
     # P3
 
     def stepped(self, machine: Machine, before: Estate, after: Estate) -> None:
         """Note what a holder has made."""
         former, position = before.replica.inventory.position, after.replica.inventory.position
-        if not after.desk.opened or position == former:
+        if position == former:
+            return
+        self.follows(machine, former, after.replica.inventory)
+        if not after.desk.opened:
             return
         fresh = [one for one in after.replica.tail if one.position > former and one.position.epoch == position.epoch]
         for operation in fresh:

@@ -51,6 +51,14 @@ def order_slow(cluster: Cluster, fault: Fault) -> None:
         cluster.timeline.after(fault.us, slow.update, {order: 0})
 
 
+def pull_slow(cluster: Cluster, fault: Fault) -> None:
+    """What other nodes tell this one of the inventory from now on is under way for that many ms."""
+    host = cluster.machines[NodeId(fault.node)].estate
+    host.pull_late_us = int(fault.extra[0]) * MS
+    if fault.us:
+        cluster.timeline.after(fault.us, host.pull_in_time)
+
+
 def arrives(cluster: Cluster, fault: Fault) -> None:
     """Somebody migrates a machine to a node, and thinks better of it before it is there."""
     here = cluster.machines[NodeId(fault.node)].estate.guests
@@ -119,4 +127,5 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.ARRIVES: arrives,
     Kind.REPLICA_LOST: replica_lost,
     Kind.REPLICA_OLD: replica_old,
+    Kind.PULL_SLOW: pull_slow,
 }

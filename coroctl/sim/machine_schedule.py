@@ -63,6 +63,28 @@ def slow_starts(random: Random, nodes: int) -> list[Fault]:
     return [Fault(at, Kind.ORDER_SLOW, random.randint(1, nodes), 5 * SECOND, ("START", slow_ms))]
 
 
+def draw_late_pulls(seed: int) -> Schedule:
+    """The same, and now and then what a holder has told of the inventory arrives when it may be holder no more."""
+    drawn = draw_machines(seed)
+    random = Random(f"late pulls of {seed}")  # noqa: S311  (a schedule, not a secret)
+    faults = [fault for _ in range(random.randint(1, 3)) for fault in late_pulls(random, drawn.nodes)]
+    return drawn._replace(faults=tuple(sorted((*drawn.faults, *faults), key=lambda one: one.at)))
+
+
+def late_pulls(random: Random, nodes: int) -> list[Fault]:
+    """Answers are under way for longer than a lease, but for less than the daemon waits; a node is lost meanwhile."""
+    at = random.randint(10 * SECOND, LAST_BEGIN - 2 * SECOND)
+    found = [Fault(at, Kind.PULL_SLOW, node, 2 * SECOND, (random.randint(500, 9000),)) for node in range(1, nodes + 1)]
+    for _ in range(3):
+        owner = random.randint(1, nodes)
+        extra = ("MACHINE_ADOPT", owner, random.choice(names(owner)))
+        found.append(Fault(at + random.randint(1, 1000) * MS, Kind.ASK, random.randint(1, nodes), 0, extra))
+    kind = random.choice((Kind.OFF, Kind.ISOLATE, Kind.FREEZE_ALL))
+    lost_at = at + random.randint(1000, 2000) * MS
+    found.append(Fault(lost_at, kind, random.randint(1, nodes), min(span(random, lost_at), ALL_OVER - lost_at)))
+    return found
+
+
 def own_fault(random: Random, nodes: int) -> Fault:
     """Something that only machines and their inventory suffer from."""
     at, node = random.randint(8 * SECOND, LAST_BEGIN), random.randint(1, nodes)
