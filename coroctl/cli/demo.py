@@ -57,7 +57,8 @@ def _simulated() -> int:
         return 0
     notice = "a simulated cluster, run by the daemons' own decision code; the log below is this machine's"
     told = profile(preferences.load(preferences.path()))
-    console = Console(Simulated(), LogFollower(choose_log()), [notice], profile=told)
+    simulated = Simulated()
+    console = Console(simulated, LogFollower(choose_log()), [notice], profile=told, fleet=simulated.fleet)
     console.run()
     return console.return_code or 0
 

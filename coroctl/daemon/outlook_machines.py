@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.daemon.inventory.picture import waits
 from coroctl.daemon.outlook import Effect, Outlook
 from coroctl.daemon.outlook_checks import quorate_here, safe, view
 from coroctl.daemon.outlook_subject import Check, Draft, Probe, Subject, Verdict
 from coroctl.daemon.prospect import Prospect, master_of, surveyed_holder
 from coroctl.decision import peers
 from coroctl.decision.estate.desk import misfit
+from coroctl.decision.estate.picture import waits
 from coroctl.decision.estate.values import Seen as State
 from coroctl.decision.estate.values import WaitsFor, Wanted
 from coroctl.decision.messages import Verb

@@ -2,6 +2,7 @@
 
 from coroctl.decision.messages import Verb
 from coroctl.sim.cluster import Cluster, Line
-from coroctl.sim.views import NodeView
+from coroctl.sim.farm import Vm, farm
+from coroctl.sim.views import MachinesView, NodeView, machines_of
 
-__all__ = ["Cluster", "Line", "NodeView", "Verb"]
+__all__ = ["Cluster", "Line", "MachinesView", "NodeView", "Verb", "Vm", "farm", "machines_of"]

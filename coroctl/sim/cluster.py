@@ -112,6 +112,8 @@ class Cluster:
         self.checker = Checker(self)
         self.checker.versions[1] = first
         self.asked = 0
+        self.wall_s = 1_700_000_000
+        """What a clock on the wall showed at the beginning, for people."""
 
     def any_clock(self) -> Clock:
         """Started some time ago, and off by up to 0.5 %."""

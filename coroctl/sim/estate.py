@@ -30,7 +30,6 @@ PULL_US = 3 * MS
 READ_US = 20 * MS
 STARTED_US = 20 * MS
 """After its start the driver has listed all machines."""
-WALL_S = 1_700_000_000
 
 
 class ForEstate(NamedTuple):
@@ -106,7 +105,7 @@ class EstateHost:
             return
         cluster = machine.cluster
         now = machine.clock.read(cluster.timeline.now)
-        given = events.Input(now, WALL_S + cluster.timeline.now // SECOND, facts_of(lease, now), event)
+        given = events.Input(now, cluster.wall_s + cluster.timeline.now // SECOND, facts_of(lease, now), event)
         self.state, asked = core.step(before, given)
         cluster.checker.machines.stepped(machine, before, self.state)
         for action in asked:

@@ -5,7 +5,10 @@ Looks only; knows nothing of how a cluster runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from coroctl.decision.estate.facts import facts_of
+from coroctl.decision.estate.picture import brief, picture
 
 if TYPE_CHECKING:
     from coroctl.decision.values import Identity, Reason, Tenure
@@ -66,6 +69,22 @@ def view_of(machine: Machine) -> NodeView:
         machine.powered and machine.kernel.speaks(now),
         machine.manager,
     )
+
+
+class MachinesView(NamedTuple):
+    """Virtual machines as a daemon tells of them (docs/control-sockets.md)."""
+
+    brief: dict[str, Any]
+    whole: dict[str, Any]
+
+
+def machines_of(machine: Machine) -> MachinesView | None:
+    """As the daemon of one node does; None if none runs there."""
+    estate, lease = machine.estate.state, machine.state
+    if estate is None or lease is None:
+        return None
+    facts = facts_of(lease, machine.clock.read(machine.cluster.timeline.now))
+    return MachinesView(brief(estate, facts), picture(estate, facts))
 
 
 def words(detail: object) -> str:

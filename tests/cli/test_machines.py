@@ -11,11 +11,11 @@ from coroctl.cli import inventory
 from coroctl.cli.main import main
 from coroctl.daemon.inventory.database import Database
 from coroctl.daemon.inventory.keeper import REPLICA
-from coroctl.daemon.inventory.picture import picture
 from coroctl.decision.core import Start, boot
 from coroctl.decision.estate import core
 from coroctl.decision.estate.facts import Leader, facts_of
 from coroctl.decision.estate.inventory import Inventory, Move
+from coroctl.decision.estate.picture import picture
 from coroctl.decision.estate.values import Machine, Position, Seen, Stock, Wait, WaitsFor
 from coroctl.decision.values import Record
 from coroctl.model import NodeId

@@ -14,13 +14,13 @@ from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.facts import Facts, Names, Votes
 from coroctl.daemon.inventory.look import Known, Lookup
-from coroctl.daemon.inventory.picture import brief, picture
 from coroctl.daemon.journal import Journal
 from coroctl.daemon.outlook_subject import Draft, Probe
 from coroctl.daemon.sockets import Sockets
 from coroctl.daemon.view import status
 from coroctl.decision.estate.events import DomainRead
 from coroctl.decision.estate.facts import facts_of
+from coroctl.decision.estate.picture import brief, picture
 from coroctl.decision.messages import Verb
 from coroctl.sim import Cluster
 from coroctl.sim.clock import MS, SECOND

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.inventory import carriage
 from coroctl.daemon.inventory.look import Known, Lookup
-from coroctl.daemon.inventory.picture import brief, picture
 from coroctl.daemon.seal import DATA_MAX
 from coroctl.decision import events as lease
 from coroctl.decision.estate import actions, core, events
 from coroctl.decision.estate.facts import concerned, differs, facts_of
 from coroctl.decision.estate.fences import may_feed
+from coroctl.decision.estate.picture import brief, picture
 from coroctl.decision.estate.replica import serve
 from coroctl.errors import CoroctlError
 
