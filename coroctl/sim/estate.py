@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 PULL_US = 3 * MS
 READ_US = 20 * MS
+SLOW_US = 200 * MS
+"""A pause waits for a disk that is no slower."""
+HINDERED_US = 2 * SECOND
 STARTED_US = 20 * MS
 """After its start the driver has listed all machines."""
 
@@ -61,6 +64,8 @@ class EstateHost:
         self.in_flight: list[tuple[int, Write]] = []
         self.wake = 0
         self.suspended_at = 0
+        self.hindered_until = 0
+        """Until when the disk may keep this node from noting anything."""
         self.pull_late_us = 0
         """How long the answer to a pull of this node's is under way, besides."""
 
@@ -180,6 +185,8 @@ class EstateHost:
     def command(self, action: actions.Command) -> None:
         """To the hypervisor."""
         lease, cluster = self.machine.state, self.machine.cluster
+        if action.order is actions.Order.PAUSE and cluster.timeline.now > self.hindered_until:
+            cluster.checker.machines.pauses(self.machine, action.machine.name)
         starts = action.order in (actions.Order.START, actions.Order.RESUME)
         if starts and lease is not None and lease.world.role is Role.SUSPENDED:
             cluster.checker.acts(self.machine, lease, f"{action.order.value} {action.machine.name}")
@@ -204,6 +211,8 @@ class EstateHost:
     def write(self, action: Write) -> None:
         """Ends in Stored or StoreFailed, unless the process dies."""
         disk, cluster = self.machine.disk, self.machine.cluster
+        if disk.full or disk.fsync_us > SLOW_US:
+            self.hindered_until = cluster.timeline.now + 2 * disk.fsync_us + HINDERED_US
         if disk.full:
             self.later(disk.fsync_us, events.StoreFailed(action.number, "no space left on device"))
             return

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from coroctl.decision.estate.inventory import Inventory
     from coroctl.decision.estate.state import Estate
     from coroctl.decision.messages import Answer
+    from coroctl.model import NodeId
     from coroctl.sim.checker import Checker
     from coroctl.sim.machine import Machine
 
@@ -48,6 +49,8 @@ class MachineChecker:
         self.opened: list[Position] = []
         self.had: dict[Position, Inventory] = {}
         """What the first node had that was at that position: its maker."""
+        self.left: dict[NodeId, dict[str, int]] = {}
+        """By place: what runs there although it should be paused, and since when that is seen."""
 
     # P2
 
@@ -65,10 +68,18 @@ class MachineChecker:
         found = running(Turn(state, Input(now, 0, facts_of(lease, now), Tick())))
         # What has just been started by a command of before is paused now.
         busy = machine.estate.guests.busy
-        left = [one for one in found if now > busy.get(one.name, 0) + SECOND]
-        if left:
-            names = " ".join(one.name for one in left)
-            self.checker.violated("M4", f"{machine.node} is suspended, and runs {names}")
+        left = {one.name for one in found if now > busy.get(one.name, 0) + SECOND}
+        # What has just been adopted here, from where there is quorum, as well.
+        known = self.left.get(machine.place, {})
+        self.left[machine.place] = seen = {name: known.get(name, now) for name in sorted(left)}
+        late = [name for name, at in seen.items() if now > at + SECOND]
+        if late:
+            self.checker.violated("M4", f"{machine.node} is suspended, and runs {' '.join(late)}")
+
+    def pauses(self, machine: Machine, name: str) -> None:
+        """M4: a machine is told to pause, on a node whose disk does what it should."""
+        if name not in machine.estate.kept.notes.paused:
+            self.checker.violated("M4", f"{machine.node} pauses {name}, and would not know it after a crash")
 
     # I3
 
@@ -154,11 +165,13 @@ class MachineChecker:
             if state is not None and state.own.notes.paused and one.node in awake:
                 self.checker.violated("liveness", f"{one.node} left {sorted(state.own.notes.paused)} paused")
         for machine in inventory.machines.values():
-            there = [
+            places = [
                 (one.node, one.estate.guests.all[machine.name].domain.seen)
                 for one in cluster.machines.values()
                 if machine.name in one.estate.guests.all
             ]
+            # A suspended node destroys what is not its own any more when it is resumed (M3).
+            there = [(node, seen) for node, seen in places if node in awake or seen is Seen.RUNNING]
             wanted = [(machine.node, Seen.RUNNING)]
             if machine.node in awake and machine.wanted is Wanted.RUNNING and there != wanted:
                 self.checker.violated("liveness", f"{machine.name} is {there}, and belongs to {machine.node}")

@@ -22,6 +22,7 @@ DIRECTED = {
     "acknowledged_by_all": "machines-rule-acknowledged",
     "settled_before_start": "machines-rule-settled",
     "heard_the_epoch": "machines-rule-heard",
+    "noted_before_paused": "machines-killed-while-pausing",
     "stopped_before_given_up": "machines-start-outcome-unknown",
     "arriving_is_left": "machines-arriving",
     "status_after_off": "fence-lies-about-a-frozen-node",

@@ -34,6 +34,8 @@ AGAIN_US = 10 * SECOND
 PAUSE_AGAIN_US = SECOND // 2
 """A pause is urgent; but one that fails at once must not be asked for without end."""
 NOTE_AGAIN_US = SECOND
+NOTED_US = SECOND // 2
+"""A pause waits that long for the note of it: a disk that hangs or is full must not keep machines running."""
 LIVE = frozenset({Seen.RUNNING, Seen.PAUSED})
 ENDED = {
     Order.START: Event.STARTED,
@@ -108,7 +110,20 @@ def pause_all(turn: Turn) -> None:
     turn.own = turn.own._replace(notes=notes._replace(paused=notes.paused.union(one.name for one in found)))
     note(turn)
     for machine in found:
-        tell(turn, Order.PAUSE, machine)
+        if is_noted(turn, machine.name) or not turn.life.rules.noted_before_paused:
+            tell(turn, Order.PAUSE, machine)
+
+
+def is_noted(turn: Turn, name: str) -> bool:
+    """Whether a later life will know that we have paused it; or that cannot be waited for.
+
+    Else a daemon that dies in between (the guard may kill it after a freeze) leaves a machine paused for ever.
+    """
+    own = turn.own
+    if name in own.noted.paused or not own.noting:
+        return True
+    turn.wake_at(own.noting_since + NOTED_US)
+    return turn.now >= own.noting_since + NOTED_US
 
 
 def running(turn: Turn) -> list[Machine]:
@@ -342,7 +357,7 @@ def note(turn: Turn) -> None:
         turn.wake_at(own.note_again_at)
         return
     number = turn.number()
-    turn.own = own._replace(noting=number, noting_what=own.notes)
+    turn.own = own._replace(noting=number, noting_what=own.notes, noting_since=turn.now)
     turn.do(StoreNotes(number, own.notes))
 
 

@@ -26,6 +26,8 @@ class Rules(NamedTuple):
     """M3: a machine that is arriving by live migration is not destroyed."""
     pause_below_quorum: bool = True
     """M4."""
+    noted_before_paused: bool = True
+    """M4: that a machine is paused by us is stored before it is, or nobody would resume it after a crash."""
     signs_through_others: bool = True
     """C1, C2: what other nodes echo of a lost one counts as a sign of life."""
     status_after_off: bool = True

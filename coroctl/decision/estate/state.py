@@ -108,6 +108,7 @@ class Own(NamedTuple):
     """As stored."""
     noting: int = 0
     noting_what: Notes = Notes()
+    noting_since: int = 0
     note_again_at: int = 0
 
 
