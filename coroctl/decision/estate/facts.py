@@ -139,13 +139,20 @@ def node_fact(peer: Peer, news: News, floor: int, state: State, node: NodeId) ->
 
 
 def leader_of(state: State, nodes: dict[NodeId, NodeFact]) -> Leader | None:
-    """I3: of the newest tenure among the own vote, the own claim, and what is heard; None if that was given up."""
+    """I3: of the newest tenure among the own vote, the own claim, and what is heard; None if that was given up.
+
+    Several may have claimed one term, and one of them at most holds it. A claim of one's own that came to nothing must
+    not keep one from following that one.
+    """
     known: list[Tenure] = [one for one in (state.disk.wanted.vote, state.claim.tenure) if one is not None]
+    held = [state.claim.tenure] if state.claim.office is Office.HOLDING else []
     for node in nodes:
         news = state.peers[node].last
         if nodes[node].heard and news is not None:
             known += [one for one in (news.tenure, news.vote) if one is not None]
-    newest = max(known, key=lambda one: one.term, default=None)
+            held += [news.tenure] if news.office is Office.HOLDING else []
+    alive = [one for one in known if one in held or one != state.ballots.given_up]
+    newest = max(alive, key=lambda one: (one.term, one in held), default=None)
     return Leader(newest.term, newest.node) if newest is not None and newest.node != NOBODY else None
 
 
