@@ -42,6 +42,7 @@ class TerminalApp(App[None]):
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("question_mark", "help", "Help", id="help"),
         Binding("ctrl+p", "command_palette", "Palette", show=False, id="palette"),
+        Binding("ctrl+l", "redraw", "Redraw", show=False, id="redraw"),
         Binding("S", "save", "Save the screen", show=False, id="save"),
     ]
 
@@ -63,6 +64,8 @@ class TerminalApp(App[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Nothing can be read, or pressed, where there is no room for it."""
+        if isinstance(self._driver, PatientDriver):
+            self._driver.resized(event.size)
         small = isinstance(self.screen, TooSmall)
         if too_small(event.size) and not small:
             self.push_screen(TooSmall())
@@ -81,6 +84,12 @@ class TerminalApp(App[None]):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()
+
+    def action_redraw(self) -> None:
+        """After something else has written on the terminal: the kernel, or `wall`."""
+        if isinstance(self._driver, PatientDriver):
+            self._driver.redraw()
+        self.screen.refresh()
 
     def action_save(self) -> None:
         """The screen as it is, before anything is said about it."""

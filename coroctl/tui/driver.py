@@ -1,4 +1,6 @@
-"""How keys come in: no faster than they are worked off. Knows Textual's queues, and nothing of what is shown.
+"""How keys come in: no faster than they are worked off; and what goes out: no more than differs (`canvas`).
+
+Knows Textual's queues, and nothing of what is shown.
 
 Textual 8.2 reads its terminal on a thread and hands over whatever comes: while the loop stands still, because nobody
 reads what it writes, every key costs kilobytes, without end. Here what cannot be worked off yet is left in the kernel,
@@ -13,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from coroctl.tui.canvas import Canvas
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
     from textual.app import App
+    from textual.geometry import Size
     from textual.message import Message
     from textual.message_pump import MessagePump
 
@@ -28,13 +33,28 @@ LOOK_S: Final = 0.01
 
 
 class PatientDriver(LinuxDriver):
-    """Hands over the next key when there is room for it."""
+    """Hands over the next key when there is room for it, and writes what the terminal does not show already."""
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._handed: deque[Future[bool]] = deque()
+        self._canvas = Canvas()
+
+    def write(self, data: str) -> None:
+        """On the loop."""
+        different = self._canvas.take(data)
+        if different:
+            super().write(different)
+
+    def resized(self, size: Size) -> None:
+        """The terminal has another size, or its first."""
+        self._canvas.resize(size.width, size.height)
+
+    def redraw(self) -> None:
+        """All of it goes out, whatever somebody else has written over it."""
+        self._canvas.forget()
 
     def send_message(self, message: Message) -> None:
         """On the input thread; when the application ends it waits no more."""

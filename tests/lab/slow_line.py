@@ -63,6 +63,11 @@ class Terminal:
         """What stands there."""
         return self.tmux("capture-pane", "-p", "-t", "0", *options)
 
+    def size(self, width: int, height: int) -> None:
+        """Another one from now on."""
+        self.tmux("resize-window", "-t", "0", "-x", str(width), "-y", str(height))
+        self.calm()
+
     def press(self, *keys: str) -> None:
         """As tmux names them."""
         self.tmux("send-keys", "-t", "0", *keys)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -21,6 +22,8 @@ from coroctl.lab.run import until
 from tests.lab.slow_line import Cost, Terminal, slow_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coroctl.lab.fixtures import MakeLab
     from coroctl.lab.handle import Lab
 
@@ -42,6 +45,19 @@ SCREENS = {
     "help": ("Escape", "?"),
 }
 """Keys that lead from one to the next."""
+OPENED = {
+    "links": ("l",),
+    "node": ("Home", "Enter"),
+    "log": ("O",),
+    "configuration": ("c",),
+    "machines": ("v",),
+    "alarms": ("a",),
+}
+"""Each from the overview."""
+MOST_NEW = 2
+FIRST, FAILOVER = "log in, and the first frame", "a failover on the screen"
+OTHERWISE = (FIRST, FAILOVER)
+"""Costs with bounds of their own."""
 
 pytestmark = [
     pytest.mark.lab,
@@ -66,15 +82,45 @@ def picture(terminal: Terminal, name: str, width: int) -> None:
 
 
 def tell(costs: dict[str, Cost], idle: float) -> None:
-    print(f"\nthe console at {SIZES[0][0]}x{SIZES[0][1]} over ssh at {KBIT} kbit/s:")
+    print(f"\nthe console over ssh at {KBIT} kbit/s:")
     for what, cost in costs.items():
-        print(f"  {what:28} {cost}")
-    print(f"  {'a minute of nothing':28} {'':8}  {idle:7.0f} bytes in")
+        print(f"  {what:36} {cost}")
+    print(f"  {'a minute of nothing':36} {'':8}  {idle:7.0f} bytes in")
+
+
+def still(screen: str) -> list[str]:
+    """Its lines, without what lives: numbers, and bars of their course."""
+    return [re.sub(r"[-\d.:▁-█· ]+", " ", line) for line in screen.splitlines()]
+
+
+def whole(picture: str) -> Callable[[str], bool]:
+    """Whether a screen is that one from its title to its footer; a line or two may be told by the cluster since."""
+    lines = still(picture)
+    return lambda screen: sum(a != b for a, b in zip(lines, still(screen), strict=False)) <= MOST_NEW
+
+
+def visit(terminal: Terminal, screens: dict[str, tuple[str, ...]]) -> dict[str, Cost]:
+    """Each twice, from the overview and back: once to have its picture, and once to see how soon it is whole."""
+    costs = {}
+    terminal.calm()
+    overview = terminal.screen()
+    for name, keys in screens.items():
+        terminal.press(*keys)
+        terminal.calm()
+        picture = terminal.screen()
+        assert not whole(overview)(picture), f"{keys} do not lead to the {name}"
+        terminal.press("Escape")
+        terminal.calm()
+        costs[f"to the {name}"] = terminal.cost(lambda keys=keys: terminal.press(*keys), done=whole(picture))  # type: ignore[misc]
+        terminal.calm()
+        costs[f"back from the {name}"] = terminal.cost(lambda: terminal.press("Escape"), done=whole(overview))
+        terminal.calm()
+    return costs
 
 
 def pictures(terminal: Terminal) -> None:
     for width, height in SIZES:
-        terminal.tmux("resize-window", "-t", "0", "-x", str(width), "-y", str(height))
+        terminal.size(width, height)
         for name, keys in SCREENS.items():
             for key in keys:
                 terminal.press(key)
@@ -95,15 +141,17 @@ def test_usable_over_a_slow_line(make_lab: MakeLab, tmp_path: Path) -> None:
             terminal.calm()
             costs[what] = terminal.cost(lambda: terminal.press(*keys), *words)
 
-        measure("log in, and the first frame", f"{ssh} coroctl", "Enter", words=("QUORATE", "is master", "Quit"))
+        measure(FIRST, f"{ssh} coroctl", "Enter", words=("QUORATE", "is master", "Quit"))
         begin, received = time.monotonic(), terminal.received()
         until(lambda: time.monotonic() - begin >= IDLE_S, 2 * IDLE_S, "a quiet while")
         idle = (terminal.received() - received) / IDLE_S * 60
-        measure("to the links", "l", words=("› Links", "Back"))
-        measure("and back", "Escape", words=("Links", "Alarms", "Config"))
-        measure("to this node", "Home", "Enter", words=("› node node1", "Back"))
-        measure("and back again", "Escape", words=("Links", "Alarms", "Config"))
-        measure("to the whole log", "O", words=("› Log", "Back"))
+        for width, height in SIZES:
+            terminal.size(width, height)
+            found = visit(terminal, OPENED)
+            costs.update({f"{width}x{height}: {what}": cost for what, cost in found.items()})
+        terminal.size(*SIZES[0])
+        terminal.press("O")
+        terminal.until("› Log", "Back")
         terminal.press("2")
         terminal.until("corosync.log")
         terminal.calm()
@@ -116,14 +164,14 @@ def test_usable_over_a_slow_line(make_lab: MakeLab, tmp_path: Path) -> None:
         terminal.press("Escape")
         terminal.until("Alarms", "Config")
         terminal.calm()
-        costs["a failover on the screen"] = terminal.cost(lambda: lab.kill(VICTIM), f"{WATCHER} is master")
+        costs[FAILOVER] = terminal.cost(lambda: lab.kill(VICTIM), f"{WATCHER} is master")
         tell(costs, idle)
         if "PICTURES" in os.environ:
             pictures(terminal)
         terminal.press("q")
 
-    assert costs["log in, and the first frame"].seconds < 5
-    for what in ("to the links", "and back", "to this node", "and back again", "to the whole log", "PageUp in it"):
-        assert costs[what].seconds < 2, what
-    assert costs["a failover on the screen"].seconds < 6, "the failover itself takes 2.2 s"
+    assert costs[FIRST].seconds < 5
+    for what, cost in costs.items():
+        assert cost.seconds < (3 if what.startswith("200x60") else 2) or what in OTHERWISE, what
+    assert costs[FAILOVER].seconds < 6, "the failover itself takes 2.2 s"
     assert idle / 60 * 8 < KBIT * 1000 / 4, "it takes more than a quarter of the line while nothing happens"
