@@ -11,6 +11,7 @@ that is replayed gets an answer that nobody can use but who asked.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator
@@ -79,9 +80,11 @@ _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.I
 class Failure(Exception):
     """No answer over one link. Never leaves this module."""
 
-    def __init__(self, why: str, *, refused: bool = False) -> None:
+    def __init__(self, why: str, *, refused: bool = False, silent: bool = False) -> None:
+        """`silent`: nothing at all came back."""
         super().__init__(why)
         self.refused = refused
+        self.silent = silent
 
 
 class PullClient:
@@ -186,7 +189,7 @@ class PullClient:
         except TimeoutError:
             raise PullError(f"it has said nothing for {SILENCE_S:g} s") from None
         except OSError as error:
-            raise PullError(error.strerror or str(error)) from error
+            raise PullError(_system_says(error)) from error
         finally:
             writer.transport.abort()
 
@@ -232,8 +235,7 @@ class PullClient:
                 return await _in_time(address, ask, share)
             except Failure as failure:
                 failures.append(failure)
-        why = "; ".join(str(one) for one in failures)
-        raise NobodyThere(why) if all(one.refused for one in failures) else PullError(why)
+        raise _summed_up(failures)
 
     async def _say(self, address: str, question: Question) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(address, self._port)
@@ -251,18 +253,31 @@ class PullClient:
         return open_blob(self._keys, self._cluster_name, f"{_ANSWER} {label}", blob)
 
 
+def _summed_up(failures: Sequence[Failure]) -> PullError:
+    """What it comes to, and then each link's."""
+    why = "; ".join(str(one) for one in failures)
+    if all(one.refused for one in failures):
+        return NobodyThere(f"no corolistener answers there ({why})")
+    return PullError(f"it does not answer ({why})" if all(one.silent for one in failures) else why)
+
+
 async def _in_time(address: str, ask: Callable[[str], Awaitable[T]], within_s: float) -> T:
     """Over one link; every way to fail is a Failure."""
     try:
         async with asyncio.timeout(within_s):
             return await ask(address)
     except TimeoutError as error:
-        raise Failure(f"{address} did not answer within {within_s:.1f} s") from error
+        raise Failure(f"{address} did not answer within {within_s:.1f} s", silent=True) from error
     except OSError as error:
-        why = f"{address}: {error.strerror or error}"
-        raise Failure(why, refused=isinstance(error, ConnectionRefusedError | ConnectionResetError)) from error
+        refused = isinstance(error, ConnectionRefusedError | ConnectionResetError)
+        raise Failure(f"{address}: {_system_says(error)}", refused=refused, silent=not refused) from error
     except CoroctlError as error:
         raise Failure(f"{address}: {error}", refused=isinstance(error, Closed)) from error
+
+
+def _system_says(error: OSError) -> str:
+    """Without what asyncio makes of it: "Connect call failed", and a tuple."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
 class PullServer:

@@ -20,6 +20,8 @@ GIB = 1 << 30
 FULL = 0.9
 """A disk or a memory that is used so far is worth a warning."""
 LABEL = 12
+SILENT_MS = 2000
+"""Who was not heard for so long is not there."""
 
 
 def line(name: str, text: str, tone: Tone = Tone.NORMAL) -> Note:
@@ -91,13 +93,13 @@ def _daemon(snapshot: Snapshot, node: Node) -> Note:
 def _hears(snapshot: Snapshot, node: Node) -> str:
     if node.hears is None:
         return "whom it hears is not told"
-    names = (label(other) for one in node.hears if (other := snapshot.node(one.node)) and one.ms < 2000)
+    names = (label(other) for one in node.hears if (other := snapshot.node(one.node)) and one.ms < SILENT_MS)
     return f"hears {', '.join(names) or 'nobody'}"
 
 
 def _ago(age_ms: int) -> str:
     """A heartbeat's age changes five times a second and interests nobody."""
-    return "just now" if age_ms < 1000 else f"{age_ms // 1000} s ago"
+    return "just now" if age_ms < 1000 else f"{_for(age_ms / 1000)} ago"
 
 
 def services(host: Host) -> tuple[Note, ...]:
@@ -150,6 +152,9 @@ def machine(host: Host) -> tuple[Note, ...]:
 
 def _for(seconds: float) -> str:
     """Two units: the first says it."""
+    if seconds < 600:
+        minutes, seconds = divmod(int(seconds), 60)
+        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     minutes = int(seconds) // 60
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
@@ -166,6 +171,18 @@ def _rate(rate: float | None) -> str:
     if rate is None:
         return "..."
     return f"{rate / 1e6:.1f} MB/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kB/s"
+
+
+def no_look(node: Node | None, error: str) -> tuple[Note, ...]:
+    """Where the machine cannot be looked at now."""
+    return (line("machine", f"not known now: {silence(node)}{error}", Tone.WARN),)
+
+
+def silence(node: Node | None) -> str:
+    """For how long its corolistener has not been heard here, before what else is said; empty if it is heard."""
+    if node is None or (node.heard_ms is not None and node.heard_ms < SILENT_MS):
+        return ""
+    return f"last heard {_ago(node.heard_ms)}; " if node.heard_ms is not None else "never heard here; "
 
 
 def elsewhere(node: Node) -> tuple[Note, ...]:

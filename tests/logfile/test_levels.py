@@ -18,7 +18,7 @@ WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize("label", ["", "node2 "])
+@pytest.mark.parametrize("label", ["", "node2  | "])
 @pytest.mark.parametrize("zone", ["UTC", "America/St_Johns"])
 @pytest.mark.parametrize("level", Level)
 def test_a_line_of_corolistener_states_its_level(

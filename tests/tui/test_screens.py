@@ -17,7 +17,7 @@ from coroctl.tui.screens.alarms import Alarms
 from coroctl.tui.screens.links import Links
 from coroctl.tui.screens.node import NodeScreen
 from coroctl.tui.screens.overview import Overview
-from coroctl_widgets import EventList, LinkMatrix, LiveTable, Notes, TitleBar
+from coroctl_widgets import EventList, LinkMatrix, LiveTable, Notes, Sparkline, TitleBar
 from tests.alarms.build import ONE, THREE, TWO, WELL, changed, hearing, link
 from tests.tui.feeds import ByHand
 
@@ -204,6 +204,33 @@ async def test_the_machines_of_all_nodes(stage: Stage, monkeypatch: pytest.Monke
             await pilot.pause()
         assert lines(stage.console, "services") == ["machine     not known now: node 3 is deaf"]
         assert lines(stage.console, "machine") == []
+
+
+async def test_of_a_node_that_has_died_nothing_old_is_shown(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = ""
+
+    def host(_node: NodeId) -> Host:
+        if gone:
+            raise Silent(gone)
+        return MACHINE
+
+    monkeypatch.setattr("coroctl.sources.hosts.host_of", host)
+    monkeypatch.setattr("coroctl.tui.screens.node.LOOK_S", 0.05)
+    async with stage.console.run_test(size=(120, 40)) as pilot:
+        await stage.show(pilot, WELL, "G", "enter")
+        await look(pilot)
+        assert shown_courses(stage.console) == 3
+        gone = "it does not answer (10.0.0.3: no route to host)"
+        await stage.show(pilot, changed(THREE, status=NodeStatus.LEFT, heard_ms=95_000))
+        while shown_courses(stage.console):
+            await pilot.pause()
+        said = f"not known now: last heard 1 min 35 s ago; {gone}"
+        assert lines(stage.console, "services") == [f"machine     {said}"]
+        assert lines(stage.console, "machine") == []
+
+
+def shown_courses(console: Console) -> int:
+    return sum(one.display for one in console.screen.query(Sparkline))
 
 
 async def test_without_corolistener_only_this_node_is_looked_at(stage: Stage) -> None:

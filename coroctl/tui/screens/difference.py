@@ -13,7 +13,7 @@ from coroctl.conf.files import load
 from coroctl.errors import CoroctlError
 from coroctl.sources.changes import label
 from coroctl.sources.loaded import loaded_by
-from coroctl.tui import presenters
+from coroctl.tui import node_facts, presenters
 from coroctl.tui.conf_diff import Compared, Side, compared
 from coroctl_widgets import Listing, Note, Notes, TitleBar, Tone
 
@@ -74,10 +74,13 @@ class Difference(Screen[None]):
         try:
             found = await asyncio.to_thread(self._found)
         except CoroctlError as error:
-            told = Note(f"the file of {self._called} cannot be compared: {error}", Tone.WARN)
-            found = Compared((told,))
+            found = Compared((Note(self._untold(error), Tone.WARN),))
         self._notes.show_lines(found.notes)
         self._listing.set_lines(found.lines, " ")
+
+    def _untold(self, error: CoroctlError) -> str:
+        since = node_facts.silence(self._view.snapshot.node(self._node))
+        return f"the file of {self._called} cannot be compared: {since}{error}"
 
     def _found(self) -> Compared:
         """Blocks: corolisteners are asked, and the disk."""

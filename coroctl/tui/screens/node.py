@@ -135,7 +135,7 @@ class NodeScreen(NodeActing):
         try:
             host = await asyncio.to_thread(self._look)
         except CoroctlError as error:
-            self._services.show_lines((node_facts.line("machine", f"not known now: {error}", Tone.WARN),))
+            self._show_no_look(str(error))
             return
         finally:
             self._looking = False
@@ -145,6 +145,13 @@ class NodeScreen(NodeActing):
             widget.value = course
         self._services.show_lines(node_facts.services(host))
         self._machine.show_lines(node_facts.machine(host))
+
+    def _show_no_look(self, why: str) -> None:
+        """Nothing old is passed off as known."""
+        for widget in self._courses:
+            widget.display = False
+        self._machine.show_lines(())
+        self._services.show_lines(node_facts.no_look(self.chosen(), why))
 
     def action_leave(self) -> None:
         self.dismiss()

@@ -11,8 +11,8 @@ from typing import Final
 
 BAD_WORDS: Final = re.compile(r"\b(error|err|crit(ical)?|alert|emerg|fatal|panic|fail(ed|ure)?)\b", re.IGNORECASE)
 WARN_WORDS: Final = re.compile(r"\b(warn(ing)?|retransmit|timeout|timed out)\b", re.IGNORECASE)
-STATED: Final = re.compile(r"(?:\S+ )?\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) ([a-z]+) ")
-"""``[whose] 2026-01-31T03:12:44.001+01:00 notice ...``: whoever writes so says how much the line matters."""
+STATED: Final = re.compile(r"(?:\S+ +\| )?\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) ([a-z]+) ")
+"""``[whose |] 2026-01-31T03:12:44.001+01:00 notice ...``: whoever writes so says how much the line matters."""
 
 
 class Weight(Enum):
