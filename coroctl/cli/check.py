@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from coroctl.model import Snapshot
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
+WRONG_CALL = UNKNOWN
+"""1 would be read as WARNING."""
 _WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 _EPILOG = "exit codes, as monitoring plugins have them: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"

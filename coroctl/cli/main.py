@@ -1,6 +1,7 @@
 """The ``coroctl`` command: picks the one command module that is asked for, and imports no other.
 
-A command module has ``configure(parser)`` and ``run(args) -> exit code``.
+A command module has ``configure(parser)`` and ``run(args) -> exit code``; and ``WRONG_CALL``, if arguments that make no
+sense do not end in 1.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ def _run_command(name: str, words: list[str]) -> int:
     module = import_module(f"coroctl.cli.{name.replace('-', '_')}")
     text = COMMANDS[name]
     parser = Parser(prog=f"coroctl {name}", description=f"{text[0].upper()}{text[1:]}.")
+    parser.wrong_call = getattr(module, "WRONG_CALL", EXIT_ERROR)
     module.configure(parser)
     code: int = module.run(parser.parse_args(words))
     return code

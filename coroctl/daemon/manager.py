@@ -203,7 +203,7 @@ class Manager:
                     await self._stop_once(kill=kill)
         except TimeoutError:
             left = len(guard.processes(self.unit))
-            raise ManagerError(f"{self.unit} has not ended in {timeout_s:g} s: {left} processes are left") from None
+            raise ManagerError(f"{self.unit} has not ended in {timeout_s:g} s; processes left: {left}") from None
 
     async def _stop_once(self, *, kill: bool) -> None:
         if kill:

@@ -126,14 +126,16 @@ def beside(known: Known | None, verb: Verb, node: NodeId) -> str:
     match verb:
         case Verb.SUSPEND:
             running = sum(_runs(one) for one in owned)
-            return f"{_count(running)} that run there are paused until it is resumed" if running else "none runs there"
+            told = _count(running, "runs there, and is paused", "run there, and are paused")
+            return f"{told} until the node is resumed" if running else "none runs there"
         case Verb.RESUME:
             paused = sum(one.seen is State.PAUSED for one in owned)
-            return f"{_count(paused)} that are paused there go on" if paused else "none is paused there"
+            return _count(paused, "is paused there, and goes on", "are paused there, and go on", "none is paused there")
         case Verb.NODE_REMOVE if owned:
-            return f"{_count(len(owned))} still belong to it: coroctl machine move NAME NODE first"
+            told = _count(len(owned), "still belongs to it", "still belong to it")
+            return f"{told}: coroctl machine move NAME NODE first"
         case _:
-            return f"{_count(len(machines))} go on as they are"
+            return _count(len(machines), "goes on as it is", "go on as they are")
 
 
 def _nothing(matter: _Matter) -> str:
@@ -322,10 +324,13 @@ def _confirm(matter: _Matter) -> Iterator[Effect]:
         memory = sum(one.memory_mib for one in start)
         names = ", ".join(one.name for one in start[:SHOWN])
         more = f" and {len(start) - SHOWN} more" if len(start) > SHOWN else ""
-        what = f"{_count(len(start))} ({memory} MiB) of {matter.name} run on other nodes then: {names}{more}"
+        of = f"({memory} MiB) of {matter.name}"
+        told = _count(len(start), f"{of} runs on another node then", f"{of} run on other nodes then")
+        what = f"{told}: {names}{more}"
         yield Effect("recovery", f"{what}; by priority, where most memory is free")
     if len(left) > len(start):
-        yield Effect("machine", f"{_count(len(left) - len(start))} of {matter.name}, off: no node has them then")
+        off, of = len(left) - len(start), f"of {matter.name}, off: no node has"
+        yield Effect("machine", _count(off, f"{of} it then", f"{of} them then"))
     if not matter.sure:
         yield Effect("recovery", f"whatever of {matter.name} the master knows is started on other nodes")
     text = f"if {matter.name} is not dead, each machine may run twice and ruin its disks: be sure that it has no power"
@@ -349,8 +354,11 @@ def _where(matter: _Matter, machine: Machine) -> str:
     return f"{machine.seen.value} on {matter.label(machine.node)}"
 
 
-def _count(number: int) -> str:
-    return "1 machine" if number == 1 else f"{number} machines"
+def _count(number: int, does: str, do: str, none: str = "") -> str:
+    """What one machine does, or several do; `none`: instead of "0 machines"."""
+    if number == 0 and none:
+        return none
+    return f"1 machine {does}" if number == 1 else f"{number} machines {do}"
 
 
 Finder = Callable[[_Matter], "Iterator[Check]"]

@@ -35,6 +35,8 @@ _STATES = {
     "failed": ("! FAILED", Tone.BAD),
     "unknown": ("? unknown", Tone.WARN),
 }
+_COUNTED = {"waits": "waiting", "starts": "starting"}
+"""Of one machine it is what it does, of several what they are."""
 
 
 def rows(fleet: Fleet, snapshot: Snapshot) -> list[Row]:
@@ -95,7 +97,7 @@ def notes(view: View, fleet: Fleet | None, trouble: str, width: int) -> tuple[No
     elif fleet is not None and not fleet.known and fleet.guests:
         found.append(Note("not as new as what the master knows", Tone.WARN))
     if fleet is not None and fleet.guests:
-        counts = Counter(_state(one).text[2:] for one in fleet.guests)
+        counts = Counter(_COUNTED.get(said := _state(one).text[2:], said) for one in fleet.guests)
         found.append(Note(", ".join(f"{count} {state}" for state, count in counts.most_common())))
     return tuple(found)
 

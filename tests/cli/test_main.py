@@ -13,8 +13,19 @@ def test_a_wrong_call_is_an_error_and_never_not_quorate(words: list[str], capsys
         main(words)
     assert left.value.code == 1
     printed = capsys.readouterr()
-    assert "usage:" in printed.out
-    assert printed.err.startswith("coroctl")
+    assert printed.out == ""
+    assert printed.err.startswith("usage: coroctl")
+    assert printed.err.splitlines()[-1].startswith("coroctl")
+
+
+@pytest.mark.parametrize("words", [["--warning", "5"], ["--ignore", "nonsense"], ["--ignore"], ["node1"]])
+def test_a_wrong_check_is_unknown_to_a_monitoring_system(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["check", *words])
+    assert left.value.code == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("usage: coroctl check")
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

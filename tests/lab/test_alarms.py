@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,47 @@ def visit(lab: Lab, name: str, *steps: tuple[str, str]) -> list[str]:
     said = "".join(f"{keys}; {words}\n" for keys, words in steps)
     done = subprocess.run(command, input=said, capture_output=True, text=True, check=True, timeout=120)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_file_beside_the_one_that_another_node_has_loaded(lab: Lab) -> None:
+    """By the node's name, or by its id; the difference ends in 1, and what cannot be compared in 2."""
+    own, other = "/root/own.conf", "/root/other.conf"
+    lab.tell("node1", "sh", "-c", f"cp {CONF} {own}; sed 's/token: 1000$/token: 3000/' {CONF} >{other}")
+
+    def differs(*words: str) -> subprocess.CompletedProcess[str]:
+        return lab.ask("node1", "coroctl", "conf", "diff", *words)
+
+    assert (same := differs("node:node2", own)).returncode == 0, same.stderr
+    assert same.stdout == ""
+    there = differs("node:node2", other)
+    assert there.returncode == 1
+    assert re.search(r"^-\s+token: 1000\n\+\s+token: 3000$", there.stdout, re.MULTILINE)
+    back = json.loads(differs(other, "node:3", "--json").stdout)
+    assert [(one["key"], one["before"], one["after"]) for one in back["changes"]] == [("totem.token", "3000", "1000")]
+    nobody = differs("node:node9", own)
+    assert (nobody.returncode, nobody.stdout) == (2, "")
+    assert "node9" in nobody.stderr
+
+
+def test_what_is_said_of_a_node_without_power_and_of_one_without_corolistener(lab: Lab) -> None:
+    lab.tell("node2", "systemctl", "stop", "corolistener")
+    lab.kill("node3")
+    lab.wait("node3=left")
+    try:
+        stopped = lab.ask("node1", "coroctl", "conf", "diff", "node:node2", CONF)
+        assert (stopped.returncode, "no corolistener answers there" in stopped.stderr) == (2, True), stopped.stderr
+        dead = lab.ask("node1", "coroctl", "conf", "diff", "node:node3", CONF, timeout_s=30)
+        assert (dead.returncode, "it does not answer" in dead.stderr) == (2, True), dead.stderr
+        log = lab.ask("node1", "coroctl", "log", "--node", "node3", timeout_s=30)
+        assert "node3 does not tell its log: it does not answer" in log.stderr
+        [_, seen] = visit(lab, "node1", ("", "node3"), ("G enter", "› node node3|it does not answer"))
+        assert re.search(r"machine +not known now: last heard [\d a-z]+ ago; it does not answer \(10\.77\.", seen)
+        for said in (dead.stderr, log.stderr, seen):
+            assert "Connect call failed" not in said
+            assert "Errno" not in said
+    finally:
+        lab.make_whole()
+        lab.tell("node2", "systemctl", "start", "corolistener")
 
 
 @pytest.mark.slow

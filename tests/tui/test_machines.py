@@ -93,7 +93,7 @@ def test_the_head_says_what_recovery_waits_for_and_who_failed() -> None:
         "n2 is lost, and its machines wait for its watchdog, until that must have fired, 12 s more"
     )
     assert any("n3 failed" in text and text.endswith("fenced by its agent in 3.1 s; machines: 2") for text in texts)
-    assert texts[-1] == "2 running, 2 waits, 1 paused, 1 off, 1 starts"
+    assert texts[-1] == "2 running, 2 waiting, 1 paused, 1 off, 1 starting"
     old = guests.notes(view, FLEET._replace(known=False), "", 120)
     assert "not as new as what the master knows" in [note.text for note in old]
 

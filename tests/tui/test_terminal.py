@@ -82,6 +82,15 @@ def test_a_signal_restores_the_terminal(console: OnATerminal, number: signal.Sig
     assert console.settings() == console.before[:4]
 
 
+def test_all_of_it_is_drawn_anew_when_that_is_asked_for(console: OnATerminal) -> None:
+    """Else what the kernel has written over it would stay: only what differs is sent."""
+    console.written = b""
+    os.write(console.master, b"\x0c")
+    console.until(b"\x1b[2J")
+    console.until(b"QUORATE")
+    console.until(b"Quit")
+
+
 @pytest.mark.parametrize("key", [b"q", b"\x03"])
 def test_leaving_restores_the_terminal(console: OnATerminal, key: bytes) -> None:
     os.write(console.master, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -42,9 +43,9 @@ class ActingScreen(Screen[None]):
         """Whether there are actions."""
         return self._actions
 
+    @abstractmethod
     def wanted(self, action: Action | None) -> Wanted | None:
         """An action, or the menu, for what is chosen; None if nothing is."""
-        raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """What is not offered is not bound."""
@@ -69,9 +70,9 @@ class NodeActing(ActingScreen):
         *bindings(IN_CONSOLE),
     ]
 
+    @abstractmethod
     def chosen(self) -> Node | None:
         """The node that the screen is about at the moment."""
-        raise NotImplementedError
 
     def wanted(self, action: Action | None) -> Wanted | None:
         """For that node."""
