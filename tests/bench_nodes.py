@@ -13,25 +13,11 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.model import (
-    Availability,
-    Configuration,
-    Hearing,
-    Lease,
-    Link,
-    Load,
-    Mastership,
-    Node,
-    NodeId,
-    NodeStatus,
-    Quorum,
-    Role,
-    Snapshot,
-    Source,
-)
+from coroctl.model import Hearing, Load, Node, NodeId, Quorum, Snapshot, Source
 from coroctl.sources.feed import Update
 from coroctl.sources.logs import LogFollower
 from coroctl.tui.app import Console
+from tests.alarms.build import WELL, link, node
 from tests.console_probe import QUIET_S, SETTLE_S, OnAPty
 
 if TYPE_CHECKING:
@@ -80,48 +66,24 @@ class Many:
 
     def _snapshot(self) -> Snapshot:
         ids = tuple(NodeId(one) for one in range(1, NODES + 1))
-        lease = Lease(ids[0], 4, 2000, 150, 1850)
-        return Snapshot(
-            Source.DAEMON,
-            Availability.ANSWERED,
-            "many",
-            tuple(self._node(one, ids) for one in ids),
-            True,
-            local=ids[0],
-            transport="knet",
+        return WELL._replace(
+            source=Source.DAEMON,
+            cluster_name="many",
+            nodes=tuple(self._node(one, ids) for one in ids),
             quorum=Quorum(NODES, NODES // 2 + 1, NODES, NODES, ("Quorate",), "1.a", "corosync_votequorum"),
-            configuration=Configuration("/etc/corosync/corosync.conf", 7, 7, "ab" * 32),
-            mastership=Mastership(
-                ids[0], 0.0, lease, "10.0.0.100/32", "vmbr0", "m.service", "nftables", (), (), "", (), 0, 0, ()
-            ),
-            pauses=(),
         )
 
     def _node(self, one: NodeId, ids: tuple[NodeId, ...]) -> Node:
-        here = one == ids[0]
-        return Node(
-            one,
-            f"node{one}",
-            f"10.0.0.{one}",
-            NodeStatus.JOINED,
-            Role.MASTER if here else Role.SLAVE,
+        links = tuple(link(number, one, self._random.randrange(200, 400)) for number in range(LINKS))
+        return node(one)._replace(
+            name=f"node{one}",
             prio=100,
-            votes=1,
-            addresses=tuple(f"10.{number}.0.{one}" for number in range(LINKS)),
-            config_version=7,
             config_sha256="ab" * 32,
-            links=() if here else tuple(self._link(number, one) for number in range(LINKS)),
-            reason="" if here else "node 1 holds the lease",
-            heard_ms=0 if here else self._random.randrange(200),
-            current=True,
-            eligible=True,
+            links=() if one == ids[0] else links,
+            heard_ms=0 if one == ids[0] else self._random.randrange(200),
             hears=tuple(Hearing(other, self._random.randrange(200)) for other in ids if other != one),
             load=Load(self._random.random() * 4, 8),
         )
-
-    def _link(self, number: int, to: NodeId) -> Link:
-        latency = self._random.randrange(200, 400)
-        return Link(number, f"10.{number}.0.1", f"10.{number}.0.{to}", True, True, 1446, latency, 1, 0)
 
 
 def table() -> list[Row]:

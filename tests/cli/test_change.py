@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import pty
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +13,10 @@ from coroctl.actions import ACTIONS, IN_CONSOLE, ActionError, Ask, command_line,
 from coroctl.cli import change, main
 from coroctl.client import Client
 from coroctl.model import Availability, Node, NodeId, NodeStatus, Snapshot, Source
-from tests.daemon.simulated import Nodes, master, simulated, told_events
+from tests.cli.shell import Shell
+from tests.daemon.simulated import master, simulated, told_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from coroctl.actions import Action
@@ -27,37 +24,6 @@ if TYPE_CHECKING:
 DEADLINE_S = 60.0
 
 pytestmark = pytest.mark.timeout(120)
-
-
-class Shell:
-    """A shell on one node of a cluster."""
-
-    def __init__(self, cluster: Nodes, at: int, patch: pytest.MonkeyPatch) -> None:
-        run = str(cluster.served[NodeId(at)].run)
-        patch.setattr(change, "Client", lambda: Client(run))
-        self.run = run
-
-    async def type(self, *words: str) -> int:
-        """The exit code of ``coroctl WORDS``."""
-        return await asyncio.wait_for(asyncio.to_thread(main.main, list(words)), DEADLINE_S)
-
-
-@pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Standard input is no terminal."""
-    with open(os.devnull) as stream:  # noqa: PTH123 - it stands in for sys.stdin
-        monkeypatch.setattr(sys, "stdin", stream)
-        yield
-
-
-@pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A terminal as standard input; what is written to this descriptor was typed."""
-    leader, follower = pty.openpty()
-    with os.fdopen(follower) as stream:
-        monkeypatch.setattr(sys, "stdin", stream)
-        yield leader
-    os.close(leader)
 
 
 async def test_yes_answers_everything(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:

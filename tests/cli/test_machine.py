@@ -5,30 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_MOVE, NODE_REMOVE, Ask, Verdict
-from coroctl.cli import change, main
 from coroctl.client import Client
 from coroctl.conduct import Operator
 from coroctl.decision.estate.values import Seen
 from coroctl.model import Machinery, NodeId
 from coroctl.sim.hypervisor import guest
 from coroctl.sources.daemon import snapshot_of
+from tests.cli.shell import DEADLINE_S, Shell
 from tests.daemon.simulated import Nodes, master, simulated, told_events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from coroctl.decision.events import Event
 
-DEADLINE_S = 60.0
 ONE, TWO, THREE = (NodeId(number) for number in (1, 2, 3))
 
 pytestmark = pytest.mark.timeout(120)
@@ -46,9 +43,7 @@ async def machines(folder: Path) -> AsyncIterator[Nodes]:
 
 async def typed(cluster: Nodes, at: NodeId, patch: pytest.MonkeyPatch, *words: str) -> int:
     """The exit code of ``coroctl WORDS`` on that node."""
-    run = str(cluster.served[at].run)
-    patch.setattr(change, "Client", lambda: Client(run))
-    return await asyncio.wait_for(asyncio.to_thread(main.main, list(words)), DEADLINE_S)
+    return await Shell(cluster, at, patch).type(*words)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -65,24 +60,6 @@ def known(cluster: Nodes, name: str, at: NodeId = ONE) -> dict[str, Any]:
 
 def runs_on(cluster: Nodes, name: str) -> list[NodeId]:
     return [node for node, one in cluster.machines.items() if name in one.estate.guests.running()]
-
-
-@pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Standard input is no terminal."""
-    with open(os.devnull) as stream:  # noqa: PTH123 - it stands in for sys.stdin
-        monkeypatch.setattr(sys, "stdin", stream)
-        yield
-
-
-@pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A terminal as standard input; what is written to this descriptor was typed."""
-    leader, follower = pty.openpty()
-    with os.fdopen(follower) as stream:
-        monkeypatch.setattr(sys, "stdin", stream)
-        yield leader
-    os.close(leader)
 
 
 async def test_adopt_move_forget(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
@@ -153,7 +130,7 @@ async def test_a_target_that_cannot_have_it(tmp_path: Path, monkeypatch: Any, ca
         assert "target: node3: that node is suspended" in capsys.readouterr().err
         assert runs_on(cluster, "a") == [TWO]
         assert await typed(cluster, ONE, monkeypatch, "suspend", "node2", "--dry-run") == 0
-        assert "1 machine that run there are paused until it is resumed" in capsys.readouterr().out
+        assert "1 machine runs there, and is paused until the node is resumed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("said", "code"), [("a\n", 0), ("node3\n", 4), ("3\n", 4), ("y\n", 4)])
@@ -184,7 +161,7 @@ async def test_confirm_dead(tmp_path: Path, monkeypatch: Any, capsys: Any, keybo
         shown = capsys.readouterr().out
         assert "it waits for confirm-dead: no fencing is configured" in shown
         assert "2 machines (1024 MiB) of node2 run on other nodes then: a, b" in shown
-        assert "1 machine of node2, off: no node has them then" in shown
+        assert "1 machine of node2, off: no node has it then" in shown
         assert "be sure that it has no power" in shown
         os.write(keyboard, b"node2\n")
         assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 0

@@ -11,13 +11,11 @@ import pytest
 from coroctl.cli import former
 from coroctl.daemon.history import Entry, HistoryError
 from coroctl.model import NodeId
-from tests.cli.test_change import Shell, keyboard, nobody
+from tests.cli.shell import Shell
 from tests.daemon.simulated import Nodes, master, simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["keyboard", "nobody"]
 
 pytestmark = pytest.mark.timeout(120)
 
