@@ -54,7 +54,7 @@ def _row(one: Json) -> tuple[str, ...]:
     if one["failed_on"]:
         state += f", failed on {' '.join(map(str, one['failed_on']))}"
     last = one["last_move"]
-    moved = f"{last['from'] or '-'} > {last['to'] or '-'}: {plain(str(last['why']))}" if last else "-"
+    moved = f"{_route(last['from'], last['to'])}: {plain(str(last['why']))}" if last else "-"
     return (
         plain(str(one["name"])),
         node,
@@ -64,3 +64,10 @@ def _row(one: Json) -> tuple[str, ...]:
         f"{one['memory_mib']} MiB",
         moved,
     )
+
+
+def _route(source: int | None, target: int | None) -> str:
+    """``3 > 2``, where it came from somewhere and went somewhere."""
+    if not source:
+        return f"to {target or '-'}"
+    return f"{source} > {target}" if target else f"from {source}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,13 @@ def whole(alarms: Iterable[Alarm], width: int) -> tuple[Note, ...]:
 
 def _lines(alarm: Alarm, width: int) -> Iterable[Note]:
     head = _head(alarm)
-    yield from (head._replace(text=line) for line in wrap(head.text, width, subsequent_indent="  "))
-    todo = wrap(f"to do: {alarm.todo}", width, initial_indent="  ", subsequent_indent="    ")
+    yield from (head._replace(text=line) for line in _wrap(head.text, width, subsequent_indent="  "))
+    todo = _wrap(f"to do: {alarm.todo}", width, initial_indent="  ", subsequent_indent="    ")
     yield from (Note(line, Tone.DIM) for line in todo)
+
+
+_wrap = partial(wrap, break_on_hyphens=False)
+"""A command that stands in it is copied as a whole."""
 
 
 def _head(alarm: Alarm) -> Note:
@@ -44,5 +49,9 @@ def some(alarms: Sequence[Alarm], most: int, key: str) -> tuple[Note, ...]:
     """The first of them, so many lines at most; the last line says how many more there are, and the key for all."""
     if len(alarms) <= most:
         return tuple(brief(alarm) for alarm in alarms)
+    if most == 1:
+        head = _head(alarms[0])
+        word, _, text = head.text.partition(":")
+        return (head._replace(text=f"{word} (and {len(alarms) - 1} more: key {key}):{text}"),)
     rest = len(alarms) - most + 1
     return (*(brief(alarm) for alarm in alarms[: most - 1]), Note(f"and {rest} more: key {key}", Tone.WARN))

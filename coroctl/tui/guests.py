@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 FAILURES = 2
 """Of the last nodes that failed so many are told."""
 COLUMNS = (
-    Column("name", "Name", 10, grow=2),
-    Column("node", "Node", 8, grow=2),
+    Column("name", "Name", 10, grow=2, most=32),
+    Column("node", "Node", 8, grow=2, most=32),
     Column("state", "State", 10),
     Column("wanted", "Wanted", 7, drop=3),
     Column("prio", "Prio", 5, Align.RIGHT, drop=2),
@@ -76,7 +76,15 @@ def _move(one: Guest, snapshot: Snapshot) -> Cell:
         return Cell(f"failed on {', '.join(_called(snapshot, node) for node in one.failed_on)}", Tone.BAD)
     if move is None:
         return Cell("-", Tone.DIM)
-    return Cell(f"{_when(move)} {_called(snapshot, move.source)} > {_called(snapshot, move.target)}: {move.why}")
+    return Cell(f"{_when(move)} {_route(snapshot, move)}: {move.why}")
+
+
+def _route(snapshot: Snapshot, move: Move) -> str:
+    if move.source is None:
+        return f"to {_called(snapshot, move.target)}"
+    if move.target is None:
+        return f"from {_called(snapshot, move.source)}"
+    return f"{_called(snapshot, move.source)} > {_called(snapshot, move.target)}"
 
 
 def _when(move: Move) -> str:

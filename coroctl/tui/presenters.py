@@ -62,11 +62,12 @@ def columns(snapshot: Snapshot | None) -> tuple[Column, ...]:
     nodes = snapshot.nodes if snapshot else ()
     ids = max([3, *(len(str(node.nodeid)) for node in nodes)])
     addresses = min(max([10, *(len(node.address) for node in nodes)]), 39)
+    names = max([16, *(len(node.name) + len("*") for node in nodes)])
     load = LOAD if any(node.load for node in nodes) else 0
     return (
         Column("id", "Id", ids, Align.RIGHT),
-        Column("name", "Name", 8, grow=2),
-        Column("ip", "Ip", addresses, grow=1, drop=2),
+        Column("name", "Name", 8, grow=1, most=names),
+        Column("ip", "Ip", addresses, drop=2),
         Column("status", "Status", 9),
         Column("role", "M/S", 9),
         Column("prio", "Prio", 5, Align.RIGHT, drop=1),

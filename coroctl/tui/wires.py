@@ -24,7 +24,7 @@ FLAT_US = 1000
 """A bar is full at this latency, or at the largest: so what hardly changes lies low."""
 
 COLUMNS = (
-    Column("to", "To", 8, grow=1),
+    Column("to", "To", 8, grow=1, most=24),
     Column("link", "Link", 4, Align.RIGHT),
     Column("state", "State", 11),
     Column("latency", "Latency", 9, Align.RIGHT),

@@ -48,7 +48,7 @@ def test_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split() == ["NAME", "NODE", "STATE", "WANTED", "PRIO", "MEMORY", "LAST", "MOVE"]
     assert lines[1].split() == ["a", "2", "running", "running", "5", "512", "MiB", "-"]
     assert "failed on 3, failed on 2 3" in lines[2]
-    assert lines[2].endswith("3 > -: its start failed")
+    assert lines[2].endswith("from 3: its start failed")
 
 
 def test_what_recovery_waits_for_comes_first(

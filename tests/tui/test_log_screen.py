@@ -79,14 +79,22 @@ def test_picture_of_the_help(snap_compare: Compare, console: Console) -> None:
     assert snap_compare(console, terminal_size=(120, 40), run_before=play)
 
 
+def offered(pilot: Pilot[None]) -> set[str]:
+    """Of the keys that open a known log."""
+    return {"1", "2"} & set(pilot.app.screen.active_bindings)
+
+
 async def test_the_known_logs_and_back(console: Console) -> None:
     async with console.run_test(size=(80, 24)) as pilot:
         await pilot.press("O")
         await shows(pilot, "(499)")
+        assert offered(pilot) == {"1"}  # what is shown need not be opened
         await pilot.press("1")
         await shows(pilot, "granted")
+        assert offered(pilot) == {"2"}
         await pilot.press("2")
         await shows(pilot, "(499)")
+        assert offered(pilot) == {"1"}
         await pilot.press("escape")
         await pilot.pause()
         assert not isinstance(pilot.app.screen, LogScreen)

@@ -79,8 +79,8 @@ def test_what_is_said_of_each() -> None:
         "wiki": "! waits",
     }
     assert told["web"][1] == "n1 > n2"
-    assert told["db"][-1].endswith("- > n2: recovered")
-    assert told["queue"][-1].endswith("n3 > -: fenced by its agent in 3.1 s")
+    assert told["db"][-1].endswith("to n2: recovered")
+    assert told["queue"][-1].endswith("from n3: fenced by its agent in 3.1 s")
     assert told["wiki"][-1] == "failed on n1, n2"
 
 

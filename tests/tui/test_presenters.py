@@ -20,6 +20,7 @@ from coroctl.model import (
     Snapshot,
     Source,
 )
+from coroctl.tui import alarm_notes
 from coroctl.tui.presenters import columns, gauge, notes, rows, title
 from coroctl_widgets import Note, Tone
 
@@ -187,6 +188,9 @@ def test_notes_of_what_is_wrong_stay_few() -> None:
         Note("warning: b > look", Tone.WARN),
         Note("and 2 more: key A", Tone.WARN),
     )
+    assert notes(ruled(), "1", wrong, height=18, key="A")[2:] == (
+        Note("ALARM (and 3 more: key A): a", Tone.BAD),  # the worst, and no line that says nothing
+    )
     assert notes(ruled(change="priority 1 50"), "1", wrong[:2])[2:] == (
         Note("under way: priority 1 50"),
         Note("ALARM: a > do", Tone.BAD),
@@ -200,3 +204,9 @@ def test_alarms_are_told_without_a_corolistener_too() -> None:
 
 def wrong_one() -> tuple[Alarm, ...]:
     return (Alarm(Severity.WARNING, Kind.LINK, "b", "look"),)
+
+
+def test_a_command_in_an_alarm_is_not_cut_at_its_hyphens() -> None:
+    alarm = Alarm(Severity.CRITICAL, Kind.RECOVERY, "n3 is lost", "if it has no power: coroctl confirm-dead n3")
+    for width in range(24, 80):
+        assert any("confirm-dead" in line.text for line in alarm_notes.whole([alarm], width)), width

@@ -88,7 +88,7 @@ def test_no_two_bindings_of_one_place_have_one_name_and_two_meanings() -> None:
         ({"link": "x"}, {"link": "there is no key named 'link'; see the README's table"}),
         ({"links": "hyper+x"}, {"links": "'hyper+x' is no key"}),
         ({"links": ""}, {"links": "'' is no key"}),
-        ({"links": "f5, ctrl+l"}, {}),
+        ({"links": "f5, ctrl+k"}, {}),
     ],
 )
 def test_what_can_be_wished(wishes: dict[str, str], refused: dict[str, str]) -> None:

@@ -64,6 +64,17 @@ async def test_remarks_are_gone_to_in_a_round() -> None:
         assert seen == [20, 70, 20, 70]
 
 
+async def test_only_what_is_wrong_has_a_mark_and_every_note_can_be_gone_to() -> None:
+    lines = [LONG[0]._replace(notes=(Note("from here on", Tone.DIM), Note("bad", Tone.BAD), Note("odd", Tone.WARN)))]
+
+    async def act(pilot: Pilot[object], terminal: Terminal) -> None:
+        assert terminal.lines[1:4] == ["       from here on", "     ! bad", "     ! odd"]
+        await pilot.press("n")
+        assert terminal.lines[1].startswith(">")
+
+    await on_terminal(Listing(lines), act, (40, 10))
+
+
 async def test_no_text_can_command_the_terminal() -> None:
     async def act(pilot: Pilot[object], terminal: Terminal) -> None:
         assert "\u202e" not in "".join(terminal.lines)

@@ -222,6 +222,14 @@ def test_columns_never_need_more_than_there_is(columns: list[Column], width: int
     assert [place.column for place in places] == sorted(place.column for place in places)
 
 
+def test_columns_grow_until_they_are_wide_enough_and_leave_the_rest() -> None:
+    columns = (Column("a", "A", 4, grow=1, most=10), Column("b", "B", 4, grow=3, most=8), Column("c", "C", 4))
+    assert [place.width for place in lay_out(columns, 20)] == [5, 7, 4]
+    assert [place.width for place in lay_out(columns, 100)] == [10, 8, 4]
+    unbound = (*columns[:2], Column("c", "C", 4, grow=1))
+    assert [place.width for place in lay_out(unbound, 100)] == [10, 8, 78]
+
+
 def test_the_least_important_column_goes_first() -> None:
     assert [place.column for place in lay_out(COLUMNS, 40)] == [0, 1, 2, 3]
     assert [place.column for place in lay_out(COLUMNS, 39)] == [0, 1, 2]
@@ -296,9 +304,11 @@ async def test_a_filter_says_what_it_hides_and_keys_typed_ahead_do_not_act() -> 
         assert (keys_of(table), table.needed) == (["web10", "web9"], 4)
         await pilot.press("backspace", *"up", "enter")
         assert keys_of(table) == ["web9"]
+        assert "escape" in pilot.app.screen.active_bindings
         assert terminal.lines[-1] == "  ONLY 'we !up': 1 of 3 rows; Esc shows all"
         await pilot.press("escape")
         assert len(keys_of(table)) == 3
+        assert "escape" not in pilot.app.screen.active_bindings  # it is whoever's is above
 
     await on_terminal(table, act, (60, 10))
 

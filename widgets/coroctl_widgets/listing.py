@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WHEEL: Final = 3
 MARK: Final = "! "
+NO_MARK: Final = " " * len(MARK)
 """Before a remark: it is found without colours, too."""
 
 
@@ -162,10 +163,10 @@ class Listing(LineWidget, can_focus=True):
                 yield _Row(index, gutter, pieces, remark=False)
                 gutter = blank
         for note in line.notes:
-            lead = MARK
-            for text in wrap(note.text, max(1, room - len(MARK))):
-                yield _Row(index, blank, (Piece(lead + text, (note.tone.value,)),), remark=lead == MARK)
-                lead = " " * len(MARK)
+            lead = MARK if note.tone in (Tone.WARN, Tone.BAD) else NO_MARK
+            for place, text in enumerate(wrap(note.text, max(1, room - len(MARK)))):
+                yield _Row(index, blank, (Piece(lead + text, (note.tone.value,)),), remark=place == 0)
+                lead = NO_MARK
 
     def _move(self, index: int) -> None:
         self._cursor = max(0, min(index, len(self._rows) - 1))

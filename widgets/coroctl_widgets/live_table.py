@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.actions import SkipAction
 from textual.binding import Binding
 from textual.message import Message
 
@@ -292,8 +291,10 @@ class LiveTable(LineWidget, can_focus=True):
     # Sorting and filtering.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """What the owner does not allow is not bound."""
-        return self._arranged if action in {"filter", "sort", "invert", "all_rows"} else True
+        """What the owner does not allow is not bound, nor what would do nothing."""
+        if action == "all_rows":
+            return bool(self._filter)
+        return self._arranged if action in {"filter", "sort", "invert"} else True
 
     def on_key(self, event: events.Key) -> None:
         """While a filter is typed every key is its own, also those that were typed ahead."""
@@ -327,7 +328,9 @@ class LiveTable(LineWidget, can_focus=True):
         self._set_filter(self._filter if keep else "")
 
     def _set_filter(self, text: str) -> None:
-        self._filter = text.strip()
+        before, self._filter = bool(self._filter), text.strip()
+        if before != bool(self._filter):
+            self.refresh_bindings()
         self._arrange()
         self.post_message(self.Filtered(self))
 
@@ -336,8 +339,6 @@ class LiveTable(LineWidget, can_focus=True):
         self._set_filter(self._filter)
 
     def action_all_rows(self) -> None:
-        if not self._filter:
-            raise SkipAction  # the key is the screen's
         self._end_filter(keep=False)
 
     def action_sort(self, by: int) -> None:

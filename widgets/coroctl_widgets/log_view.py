@@ -122,6 +122,11 @@ class LogView(Vertical):
         return self._frame
 
     @property
+    def path(self) -> str:
+        """Of the file."""
+        return self._session.path
+
+    @property
     def busy(self) -> bool:
         """Whether a search is under way."""
         return bool(self._hunt.doing)
@@ -156,6 +161,7 @@ class LogView(Vertical):
         self.note(lambda _: old.close())
         self._frame = None
         self._lines.name_source(title or path)
+        self.refresh_bindings()  # what leads here may be of no use now
         self.do(_nothing)
 
     def on_resize(self) -> None:

@@ -15,7 +15,8 @@ GAP: Final = 2
 
 
 class Column(NamedTuple):
-    """A column. `width`: at least, while there is room; 0: nothing to show. `grow`: its share of what is left over.
+    """A column. `width`: at least, while there is room; 0: nothing to show. `grow`: its share of what is left over,
+    until it is `most` wide (0: no bound), so that what belongs together stays together on a wide screen.
 
     `drop`: where there is too little room, columns go in this order, the largest first; 0 stays.
     """
@@ -26,6 +27,7 @@ class Column(NamedTuple):
     align: Align = Align.LEFT
     grow: int = 0
     drop: int = 0
+    most: int = 0
 
 
 class Cell(NamedTuple):
@@ -69,14 +71,19 @@ def _needed(widths: Sequence[int]) -> int:
 
 
 def _grown(columns: Sequence[Column], extra: int) -> list[int]:
-    """What is left over, shared; the rounding goes to the last that grows."""
+    """What is left over, shared, and again what one of them does not take; the rounding goes to the last that grows."""
     widths = [column.width for column in columns]
-    shares = sum(column.grow for column in columns)
-    if extra > 0 and shares:
-        for i, column in enumerate(columns):
-            widths[i] += extra * column.grow // shares
-        last = max(i for i, column in enumerate(columns) if column.grow)
-        widths[last] += extra - (sum(widths) - sum(column.width for column in columns))
+    while extra > 0:
+        growing = [i for i, one in enumerate(columns) if one.grow and (not one.most or widths[i] < one.most)]
+        shares, left = sum(columns[i].grow for i in growing), extra
+        for i in growing:
+            share = left if i == growing[-1] else extra * columns[i].grow // shares
+            taken = min(share, columns[i].most - widths[i]) if columns[i].most else share
+            widths[i] += taken
+            left -= taken
+        if left in (0, extra):
+            break
+        extra = left
     return widths
 
 

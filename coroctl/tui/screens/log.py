@@ -69,9 +69,19 @@ class LogScreen(Screen[None]):
     def on_unmount(self) -> None:
         self._let_go()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Where nobody tells a log there is nobody to choose."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where nobody tells a log there is nobody to choose; and what is shown need not be opened."""
+        if action == "known":
+            (index,) = parameters
+            return index in range(len(self._known)) and (index != self._chosen or self._view.path != self._path)
         return bool(self._names) if action == "whose" else True
+
+    @property
+    def _path(self) -> str:
+        """Of the log that was chosen."""
+        if self._spool is not None:
+            return self._spool.path
+        return self._known[self._chosen].path if self._known else ""
 
     def action_known(self, index: int) -> None:
         self._chosen = index
