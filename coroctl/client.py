@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from coroctl.actions import Seen
 
 RUN = "/run/corolistener"
-STATUS, CONTROL = "status.sock", "control.sock"
+STATUS, CONTROL, REFUSED = "status.sock", "control.sock", "refused.sock"
 GROUPS = {STATUS: "coroctl", CONTROL: "coroctl-admin"}
 ANSWER_S = 2.0
 PREFLIGHT_S = 5.0
@@ -173,8 +173,7 @@ class Client:
         """Ask for it, and wait for its end. The same `request` twice is one change.
 
         `user` and `origin` are logged as claimed; `more` has the verb's own arguments, and `force`. Who is not in the
-        group gets Denied; that they asked is told to the daemon where they may speak to it at all, so that it is an
-        event.
+        group gets Denied; that they asked is told to the daemon, so that it is an event.
         """
         asked = {
             "id": request or _fresh_id(),
@@ -202,11 +201,25 @@ class Client:
                 raise
             return Outcome("unknown", str(error))
 
-    def _tell_denied(self, asked: Json) -> None:
+    def tell_refused(self, verb: str, origin: str = "") -> None:
+        """A change was wanted by a user who may not even look. Never waits, and nobody need hear it."""
+        import re
+        import socket
         from contextlib import suppress
 
-        with suppress(CoroctlError):
+        address = origin.partition("%")[0]
+        said = f"1 {verb} {address if re.fullmatch('[0-9A-Fa-f:.]{2,45}', address) else '-'}"
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as teller:
+            teller.sendto(said.encode(), f"{self._run}/{REFUSED}")
+
+    def _tell_denied(self, asked: Json) -> None:
+        """At status.sock, where a change is always refused, if they may look; else as above."""
+        try:
             self._once(STATUS, asked, ANSWER_S)
+        except Denied:
+            self.tell_refused(asked["verb"], asked["claimed"]["origin"])
+        except CoroctlError:
+            pass
 
     def _once(self, name: str, request: Json, timeout_s: float) -> Json:
         deadline = time.monotonic() + timeout_s

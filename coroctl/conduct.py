@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl import actions
 from coroctl.actions import Ask, Check, Effect, Outlook, Seen
-from coroctl.client import ProtocolError
+from coroctl.client import Denied, ProtocolError
 from coroctl.machine_sight import MachineSight
 from coroctl.model import NodeId
 from coroctl.sight import NodeReport, Sight
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
+    from coroctl.actions import Action
     from coroctl.client import Client, Json, Outcome
 
 SETTLE_S = 60.0
@@ -56,8 +57,11 @@ class Operator:
         self._client = client
 
     def preflight(self, ask: Ask) -> Outlook:
-        """See the function."""
-        return preflight(self._client, ask)
+        """See the function. Who may not even look, and is in the console on the way to a change, is an event."""
+        try:
+            return preflight(self._client, ask)
+        except Denied:
+            raise turned_away(self._client, ask.action) from None
 
     def conduct(self, ask: Ask, outlook: Outlook, tell: Callable[[Step], object]) -> Report:
         """See the function."""
@@ -113,6 +117,12 @@ def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[Step], o
         return Report(outcome.verdict, outcome.why, missing, sight.nodes(made=made), time.monotonic() - begin)
     finally:
         sight.close()
+
+
+def turned_away(client: Client, action: Action) -> Denied:
+    """Why a change is not even looked at by whoever may not look; the daemon is told of them."""
+    client.tell_refused(action.verb, claimed_origin()[1])
+    return Denied(actions.GROUP)
 
 
 def claimed_origin() -> tuple[str, str]:

@@ -14,7 +14,7 @@ from coroctl import actions
 from coroctl.actions import Ask, Verdict, command_line, find_node, must_type, to_type, what_to_type
 from coroctl.cli.text import plain, table
 from coroctl.client import Client, Denied, Rejected
-from coroctl.conduct import conduct, preflight
+from coroctl.conduct import conduct, preflight, turned_away
 from coroctl.sources.daemon import snapshot_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def configure_options(parser: argparse.ArgumentParser, action: Action) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="show the preflight, change nothing")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text (docs/actions.md)")
+    parser.set_defaults(asks_for=action)
     parser.epilog = f"At worst it {action.risk.value}. It takes root, or group {actions.GROUP}. {EXIT_CODES}."
 
 
@@ -71,7 +72,10 @@ def perform(args: argparse.Namespace, wish: Callable[[Json], Ask], then: Callabl
         # By what the daemon knows, which is what the change is judged by.
         ask = wish(client.snapshot())._replace(force=frozenset(args.force))
         outlook = preflight(client, ask)
-    except (Denied, Rejected) as error:
+    except Denied as error:
+        # To look takes less than to change: who only looks is told of the lesser group, and is no event.
+        return refuse(str(error if args.dry_run else turned_away(client, args.asks_for)))
+    except Rejected as error:
         return refuse(str(error))
     if not args.json:
         print("\n".join(outlook_lines(ask, outlook)), flush=True)

@@ -337,7 +337,7 @@ class Daemon:
             statuses=dict.fromkeys(view.left, NodeStatus.LEFT) if view else {},
             stalls=self.shell.stalls,
             longest_stall_us=self.shell.longest_stall_us,
-            dropped=self.neighbours.dropped(),
+            dropped=self.neighbours.dropped() | self._sockets.ignored(),
             skew_ms=self.neighbours.skew_ms(),
             hearing=self.neighbours.hearing(),
             loads=self._telling.loads.told(self.ready.node),

@@ -142,6 +142,17 @@ class Desk:
             self._denied[actor.uid] = now
             self._note(Level.WARNING, "denied", self._author(actor), verb=verb)
 
+    def turned_away(self, verb: str, actor: Actor, user: str, why: str) -> None:
+        """Somebody whom the kernel does not even let ask has wanted to change something."""
+        named = {"user": user} if user else {}
+        self._note(Level.WARNING, "denied", self._author(actor), verb=verb, **named, why=why)
+
+    def turned_away_more(self, uid: int | None, count: int) -> None:
+        """The same again and again: how often is written down once a minute."""
+        who = "further users" if uid is None else f"uid {uid}"
+        author = Author(who=f"{who} at {self._back.name}")
+        self._note(Level.WARNING, "denied", author, count=count, text=f"{count} more refusals of {who}")
+
     def changed(self, identity: Identity, author: Author) -> None:
         """Another file is in place here."""
         details: dict[str, Value] = {"what": author.what, "configuration": str(identity)}

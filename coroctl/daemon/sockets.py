@@ -1,4 +1,5 @@
-"""status.sock and control.sock: who may connect, what each verb does, and what watchers are sent.
+"""status.sock and control.sock: who may connect, what each verb does, and what watchers are sent. Also opens
+refused.sock (refusals.py), since it goes with the group of control.sock.
 
 The loop that renews the lease serves them too, so everything here is bounded: see limits.py. It knows what is asked,
 not what the answers mean: the snapshot, the events and the fate of a change come from whoever made it.
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import grp
-import os
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from coroctl.daemon import protocol
 from coroctl.daemon.callers import actor_of
 from coroctl.daemon.connection import Connection
+from coroctl.daemon.doors import Doors
 from coroctl.daemon.limits import LIMITS, Limits, Usage
 from coroctl.daemon.protocol import Refused, Verb
+from coroctl.daemon.refusals import MODE as REFUSED_MODE
+from coroctl.daemon.refusals import REFUSED, Refusals
 from coroctl.daemon.streams import Events, Pictures, tell_log
 from coroctl.errors import CoroctlError
 
@@ -63,6 +66,12 @@ class Desk(Protocol):
     def denied(self, verb: str, actor: Actor) -> None:
         """A change was asked for where it is not taken."""
 
+    def turned_away(self, verb: str, actor: Actor, user: str, why: str) -> None:
+        """See refusals.Desk."""
+
+    def turned_away_more(self, uid: int | None, count: int) -> None:
+        """See refusals.Desk."""
+
 
 class Teller(Protocol):
     """What the nodes tell beside the cluster."""
@@ -96,7 +105,7 @@ class Sockets:
         self.usage = Usage(limits)
         self.missing_groups: list[str] = []
         """Groups that do not exist: only root can use their socket. Known after `start`."""
-        self._directory = directory
+        self._doors = Doors(directory)
         self._desk = desk
         self._teller = teller
         self._pictures = Pictures(snapshot, limits)
@@ -104,22 +113,29 @@ class Sockets:
         self._groups = groups
         self._listeners: dict[socket.socket, bool] = {}
         """And whether it takes changes."""
-        self._paths: list[tuple[Path, int]] = []
+        self._refusals: Refusals | None = None
         self.connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: dict[Connection, asyncio.Task[None]] = {}
         self._check: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
-        """Make both sockets and serve them. OSError if that cannot be done here."""
-        if not self._directory.exists():
-            self._directory.mkdir(parents=True)
-            self._directory.chmod(0o755)
+        """Make the sockets and serve them. OSError if that cannot be done here."""
+        gid = 0
         for name, group in ((STATUS, self._groups.status), (CONTROL, self._groups.control)):
-            listener = self._bind(name, self._gid(group))
+            gid = self._gid(group)
+            listener = self._doors.open(name, socket.SOCK_STREAM, MODE, gid)
             listener.listen(BACKLOG)
             self._listeners[listener] = name == CONTROL
             self._listen(listener)
+        self._refusals = Refusals(self._desk, self._groups.control, gid)
+        self._refusals.serve(self._doors.open(REFUSED, socket.SOCK_DGRAM, REFUSED_MODE, 0))
+
+    def ignored(self) -> dict[str, int]:
+        """Messages at refused.sock that became no event, by reason."""
+        return {
+            f"refused.sock {why}": count for why, count in (self._refusals.ignored if self._refusals else {}).items()
+        }
 
     def changed(self) -> None:
         """Something that a snapshot shows has changed: watchers are sent a new one soon."""
@@ -132,9 +148,9 @@ class Sockets:
 
     async def close(self) -> None:
         """End every connection, and remove the sockets."""
-        for path, inode in self._paths:
-            if path.exists() and path.lstat().st_ino == inode:
-                path.unlink()
+        self._doors.remove()
+        if self._refusals is not None:
+            await self._refusals.close()
         for listener in self._listeners:
             asyncio.get_running_loop().remove_reader(listener)
             listener.close()
@@ -156,23 +172,6 @@ class Sockets:
         except KeyError:
             self.missing_groups.append(group)
             return 0
-
-    def _bind(self, name: str, gid: int) -> socket.socket:
-        """A socket with its rights, not reachable before it has them: under its name only then, and not listening."""
-        path, private = self._directory / name, self._directory / f".{name}.{os.getpid()}"
-        private.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            listener.bind(str(private))
-            private.chmod(MODE)
-            os.chown(private, -1, gid)
-            self._paths.append((path, private.lstat().st_ino))
-            private.replace(path)
-        except OSError:
-            listener.close()
-            private.unlink(missing_ok=True)
-            raise
-        return listener
 
     # Connections come, go, and are looked after
 

@@ -65,6 +65,8 @@ class Daemon:
         self.shown: dict[str, Any] = {"count": 0}
         self.asked: asyncio.Queue[tuple[Request, Actor]] = asyncio.Queue()
         self.refused: list[tuple[str, Actor]] = []
+        self.turned: list[tuple[str, Actor, str, str]] = []
+        self.more: list[tuple[int | None, int]] = []
         self.forced: frozenset[str] = frozenset()
         self.teller = Teller()
         self.may_answer = asyncio.Event()
@@ -81,6 +83,12 @@ class Daemon:
 
     def denied(self, verb: str, actor: Actor) -> None:
         self.refused.append((verb, actor))
+
+    def turned_away(self, verb: str, actor: Actor, user: str, why: str) -> None:
+        self.turned.append((verb, actor, user, why))
+
+    def turned_away_more(self, uid: int | None, count: int) -> None:
+        self.more.append((uid, count))
 
     async def ask(self, request: Request, actor: Actor, forced: Collection[str]) -> Answer:
         self.asked.put_nowait((request, actor))

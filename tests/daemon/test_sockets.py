@@ -320,7 +320,9 @@ async def test_rights_are_set(tmp_path: Path) -> None:
             assert stat.S_ISSOCK(found.st_mode)
             assert stat.S_IMODE(found.st_mode) == 0o660
         assert stat.S_IMODE(daemon.folder.stat().st_mode) == 0o755
-        assert sorted(path.name for path in daemon.folder.iterdir()) == ["control.sock", "status.sock"]
+        assert stat.S_IMODE((daemon.folder / "refused.sock").stat().st_mode) == 0o666
+        names = ["control.sock", "refused.sock", "status.sock"]
+        assert sorted(path.name for path in daemon.folder.iterdir()) == names
     assert list(daemon.folder.iterdir()) == []
 
 

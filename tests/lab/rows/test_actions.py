@@ -253,7 +253,8 @@ def test_who_may_do_what(cluster: Cluster) -> None:
 
     group = cluster.lab.tell(master, "getent", "group", "coroctl").split(":")[2]
     stranger = as_nobody("--clear-groups", "suspend", master, "--yes")
-    assert (stranger.returncode, "members of group coroctl only" in stranger.stderr) == (4, True)
+    assert (stranger.returncode, "members of group coroctl-admin only" in stranger.stderr) == (4, True)
+    assert "uid 65534" in cluster.wait_line(master, "denied", "verb=suspend", since=marks)
     looker = as_nobody(f"--groups={group}", "priority", master, "9999", "--yes")
     assert (looker.returncode, "members of group coroctl-admin only" in looker.stderr) == (4, True)
     denied = cluster.wait_line(master, "denied", "set-priority", since=marks)
@@ -261,3 +262,43 @@ def test_who_may_do_what(cluster: Cluster) -> None:
     assert as_nobody(f"--groups={group}", "priority", master, "9999", "--dry-run").returncode == 0
     assert files(cluster) == before
     assert not cluster.lines(master, "asked", since=marks)
+
+
+def test_who_may_not_even_look_is_refused_and_written_down(cluster: Cluster) -> None:
+    """The kernel turns them away at the sockets; their coroctl says so, and the daemon knows who it was."""
+    master = cluster.settle()
+    target, asked_at = others(cluster, master)
+    before, marks = files(cluster), cluster.marks()
+
+    def as_jo(*words: str) -> subprocess.CompletedProcess[str]:
+        became = ("runuser", "-u", "jo", "--", "env", "SSH_CONNECTION=192.0.2.9 1 192.0.2.1 22")
+        return cluster.lab.ask(asked_at, *became, *words)
+
+    cluster.lab.tell(asked_at, "useradd", "--no-create-home", "jo")
+    try:
+        uid = cluster.lab.tell(asked_at, "id", "-u", "jo").strip()
+        for looking in (("status",), ("priority", target, "200", "--dry-run")):
+            as_jo("coroctl", *looking)
+        tried = as_jo("coroctl", "priority", target, "200", "--yes")
+        assert (tried.returncode, tried.stdout) == (4, "")
+        assert "refused: corolistener answers root and members of group coroctl-admin only" in tried.stderr
+        cluster.wait_line(asked_at, "denied", "set-priority", since=marks)
+        told = cluster.lab.tell(asked_at, "coroctl", "events", "--json").splitlines()
+        [event] = [one for line in told if (one := json.loads(line))["details"].get("user") == "jo"]
+        assert event["details"] == {
+            "verb": "set-priority", "user": "jo", "why": "refused: not in group coroctl-admin"
+        }  # fmt: skip
+        assert event["actor"].startswith(f"uid {uid} (login ")
+        assert event["actor"].endswith(f") at {asked_at}")
+        assert event["origin"] == "192.0.2.9"
+        # Nor does it help to say it again and again, or without coroctl.
+        flood = (
+            "import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM);"
+            "[s.sendto(b'1 promote -', '/run/corolistener/refused.sock') for _ in range(300)]"
+        )
+        assert as_jo("python3", "-c", flood).returncode == 0
+        assert len(cluster.lines(asked_at, "denied", since=marks)) <= 3
+        assert cluster.settle() == master
+        assert files(cluster) == before
+    finally:
+        cluster.lab.ask(asked_at, "userdel", "jo")
