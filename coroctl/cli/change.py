@@ -167,8 +167,8 @@ def outlook_lines(ask: Ask, outlook: Outlook) -> list[str]:
         f"Preflight: {' '.join(filter(None, words))}",
         *_indented(rows),
         *(difference if outlook.difference else []),
-        "What will happen:",
-        *_indented(effects),
+        *([] if outlook.nothing else [f"What {'would' if outlook.failing(ask.force) else 'will'} happen:"]),
+        *([] if outlook.nothing else _indented(effects)),
         f"The same as: {plain(command_line(ask, outlook.name))} --yes",
     ]
 

@@ -233,7 +233,8 @@ def _device(subject: Subject) -> Iterator[Check]:
     elif own or (news is not None and reason in (None, Reason.PING, Reason.PROMOTION_FAILED)):
         yield Check("device", Verdict.PASS, f"{where} has carrier")
     else:
-        yield Check("device", Verdict.WARN, f"{where}: not known, as another reason comes first")
+        first = "it is not heard" if reason is None else f"it names only what bars it first: {reason.value}"
+        yield Check("device", Verdict.WARN, f"{where}: not known ({first})")
 
 
 def _manager(subject: Subject) -> Iterator[Check]:

@@ -178,7 +178,7 @@ def _inventory(matter: _Matter) -> Iterator[Check]:
         text = "this node is master, and has no inventory: no machine is managed, or it has not been brought here yet"
         yield Check("inventory", Verdict.WARN, text, safety=True)
     else:
-        text = "this node does not know the newest inventory, only the master does: look there for certainty"
+        text = "this node has not the newest inventory, or none was begun yet: the master judges by its own"
         yield Check("inventory", Verdict.WARN, text, safety=True)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coroctl.model import NodeId
 
 _MARKS = {Verdict.PASS: ("ok", Tone.NORMAL), Verdict.WARN: ("WARN", Tone.WARN), Verdict.FAIL: ("FAIL", Tone.BAD)}
+HOPELESS = "It cannot be done now: a check of safety fails. Nobody can override it."
 _ENDS = {"ok": Tone.GOOD, "refused": Tone.BAD}
 
 
@@ -49,15 +50,15 @@ def outlook_sheet(ask: Ask, outlook: Outlook) -> Sheet:
     failing = outlook.failing(ask.force)
     title = _title(ask.action, outlook.name, ask.value)
     foot = f"The same: {command_line(ask, outlook.name)} --yes"
+    hopeless = any(one.safety for one in failing)
     remarks = (
+        *([Remark(HOPELESS, tone=Tone.BAD, strong=True)] if hopeless else []),
         *(_check(one, ask.force) for one in outlook.checks if one.verdict is not Verdict.PASS),
-        *([Remark(f"nothing to do: {outlook.nothing}")] if outlook.nothing else []),
-        Remark("What will happen", strong=True),
-        *(Remark(one.text, one.what) for one in outlook.effects),
+        *_effects(outlook, would="would" if failing else "will"),
         Remark("What is well", strong=True),
         *(_check(one, ask.force) for one in outlook.checks if one.verdict is Verdict.PASS),
     )
-    if outlook.nothing or any(one.safety for one in failing):
+    if outlook.nothing or hopeless:
         return Sheet(title, remarks, foot, dismiss="Close")
     if failing:
         entry = Entry(f"To go on all the same, type the check's name, {failing[0].name}:", failing[0].name)
@@ -65,7 +66,15 @@ def outlook_sheet(ask: Ask, outlook: Outlook) -> Sheet:
     typed = to_type(ask, outlook)
     text = f"Type the {what_to_type(ask)}, {typed}, to go on:"
     typing = Entry(text, typed) if must_type(ask.action, outlook) else None
-    return Sheet(title, remarks, foot, typing, ask.action.label)
+    return Sheet(title, remarks, foot, typing, "Set" if ask.action.takes_value else ask.action.label)
+
+
+def _effects(outlook: Outlook, would: str) -> tuple[Remark, ...]:
+    """Of what there is nothing to do for, none are told: they would not happen."""
+    if outlook.nothing:
+        return (Remark(f"Nothing to do: {outlook.nothing}", strong=True),)
+    heading = Remark(f"What {would} happen", strong=True)
+    return (heading, *(Remark(one.text, one.what) for one in outlook.effects))
 
 
 def running_sheet(ask: Ask, name: str, steps: Iterable[Step]) -> Sheet:
@@ -84,7 +93,9 @@ def report_sheet(ask: Ask, outlook: Outlook, steps: Iterable[Step], report: Repo
         Remark(f"{one.loaded or 'not heard'}{'' if one.current or not one.loaded else ' (old)'}  {one.role}", one.name)
         for one in report.nodes
     )
-    remarks = (*(_step(one) for one in steps), Remark(text, tone=tone, strong=True), *rows)
+    # A change of machines touches no file.
+    heading = [Remark("What each node has now", strong=True)] if report.nodes else []
+    remarks = (*(_step(one) for one in steps), Remark(text, tone=tone, strong=True), *heading, *rows)
     foot = f"The same: {command_line(ask, outlook.name)} --yes"
     return Sheet(_title(ask.action, outlook.name, ask.value), remarks, foot, dismiss="Close", at_end=True)
 

@@ -47,7 +47,10 @@ async def test_a_dry_run_changes_nothing(tmp_path: Path, monkeypatch: Any, capsy
 
 async def test_without_a_terminal_nothing_is_done(tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None) -> None:
     async with simulated(tmp_path) as cluster:
-        assert await Shell(cluster, 1, monkeypatch).type("resume", "node3") == 0  # there is nothing to do
+        assert await Shell(cluster, 1, monkeypatch).type("resume", "node3") == 0
+        said = capsys.readouterr().out
+        assert "nothing to do: node3 is not suspended" in said
+        assert "happen" not in said
         assert await Shell(cluster, 1, monkeypatch).type("suspend", "node3") == 4
     assert "standard input is no terminal: look with --dry-run, then give --yes" in capsys.readouterr().err
 

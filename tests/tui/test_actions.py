@@ -20,6 +20,7 @@ from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.node import NodeScreen
 from coroctl.tui.screens.overview import Overview
+from coroctl.tui.sheets import HOPELESS, outlook_sheet
 from coroctl_widgets import LiveTable, SheetDialog
 from tests.tui.feeds import ByHand, recorded
 
@@ -215,9 +216,11 @@ def test_picture_of_a_change_under_way(snap_compare: Compare, stand: Stand, size
         await ends(pilot, "What will happen")
         await pilot.press(*"node2", "enter")
         await ends(pilot, "has given the role up")
-        stand.operator.may_end.set()  # for the thread; nothing of it is looked at any more
 
-    assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+    try:
+        assert snap_compare(stand.console(), terminal_size=size, run_before=play)
+    finally:
+        stand.operator.may_end.set()  # for the thread: the picture is taken
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -468,3 +471,27 @@ async def test_otherwise_the_help_has_them(stand: Stand) -> None:
         await stand.show(pilot)
         keys = set(pilot.app.screen.active_bindings)
         assert {"m", "ctrl+p", "s", "p", "r", "upper_p"} <= keys or {"m", "ctrl+p", "s", "p", "r", "P"} <= keys
+
+
+def _said(outlook: Outlook) -> list[str]:
+    return [remark.text for remark in outlook_sheet(Ask(SUSPEND, NodeId(2)), outlook).remarks]
+
+
+def test_a_refused_preflight_says_so_first_and_foretells_nothing() -> None:
+    refused = _said(QUIET._replace(checks=(*CHECKS, BUSY)))
+    assert refused[0] == HOPELESS
+    assert {"What would happen", *(one.text for one in EFFECTS)} <= set(refused)
+    assert "What will happen" not in refused
+    forceable = _said(QUIET._replace(checks=(*CHECKS, LAST)))
+    assert "What would happen" in forceable
+    assert HOPELESS not in forceable
+    well = _said(QUIET)
+    assert "What will happen" in well
+    assert HOPELESS not in well
+
+
+def test_of_what_there_is_nothing_to_do_for_no_effects_are_told() -> None:
+    said = _said(QUIET._replace(nothing="node2 is suspended already"))
+    assert "Nothing to do: node2 is suspended already" in said
+    assert not {one.text for one in EFFECTS} & {text for text in said if text not in {one.reason for one in CHECKS}}
+    assert not any("happen" in text for text in said)
