@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from coroctl.actions import Action
     from coroctl.client import Client, Json, Outcome
 
-SETTLE_S = 60.0
-"""After the change is in force: how long every node's reload and the move of the address are waited for."""
 LOOK_AGAIN_S = 0.5
 
 
@@ -145,7 +143,7 @@ def _followed(sight: Sight | MachineSight, asking: _Asking) -> Iterator[str]:
 
 def _settle(sight: Sight | MachineSight, tell: Callable[[str], object]) -> str:
     """Until everything that was foretold has happened; else what has not."""
-    end = time.monotonic() + SETTLE_S
+    end = time.monotonic() + sight.settle_s
     while missing := sight.missing():
         left = end - time.monotonic()
         if left <= 0:

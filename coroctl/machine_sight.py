@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from coroctl.client import Client, Json
     from coroctl.sight import NodeReport
 
+SETTLE_S = 90.0
+"""A guest that does not heed a shutdown is switched off after 60 s: a move is to be seen beyond that."""
 NAMED = 8
 """Machines that are named; of more only the number is told."""
 
@@ -23,9 +25,12 @@ NAMED = 8
 class MachineSight:
     """The change, while `look` is called."""
 
+    settle_s = SETTLE_S
+
     def __init__(self, client: Client, ask: Ask) -> None:
         self._client = client
         self._ask = ask
+        self._names = self._ask_names()
         self._told = self._ask_daemon()
         self._concerned = frozenset(name for name, one in self._machines().items() if self._is_meant(one))
         """Of confirm-dead: what the node had that was to run."""
@@ -61,6 +66,16 @@ class MachineSight:
         """No node has loaded anything."""
         return ()
 
+    def _ask_names(self) -> dict[int, str]:
+        try:
+            rows = self._client.snapshot()["nodes"]
+        except CoroctlError:
+            return {}
+        return {row["nodeid"]: row["name"] for row in rows if row["name"]}
+
+    def _node(self, node: int) -> str:
+        return self._names.get(node, f"node {node}")
+
     def _ask_daemon(self) -> Json | None:
         try:
             return self._client.machines()
@@ -77,13 +92,22 @@ class MachineSight:
 
     def _states(self) -> dict[str, str]:
         names = self._concerned | {self._ask.machine}
-        return {name: _state(one) for name, one in self._machines().items() if name in names}
+        return {name: self._state(one) for name, one in self._machines().items() if name in names}
+
+    def _state(self, one: Json) -> str:
+        if one["moving_to"]:
+            return f"{self._node(one['node'])} is asked to give it up for {self._node(one['moving_to'])}"
+        if one["node"] is None:
+            return "no node has it"
+        if one["seen_on"] != one["node"]:
+            return f"given to {self._node(one['node'])}"
+        return f"{one['seen']} on {self._node(one['node'])}"
 
     def _has_moved(self, one: Json) -> bool:
         return bool(one["node"] == self._ask.node and (one["wanted"] == "off" or _is_up(one)))
 
     def _not_moved(self, one: Json) -> str:
-        return f"{one['name']} does not run on node {self._ask.node} yet: {_state(one)}"
+        return f"{one['name']} does not run on {self._node(self._ask.node)} yet: {self._state(one)}"
 
     def _not_recovered(self) -> str:
         """What is said of the dead node itself is old."""
@@ -97,13 +121,3 @@ class MachineSight:
 
 def _is_up(one: Json) -> bool:
     return bool(one["node"] and one["seen"] == "running" and one["seen_on"] == one["node"])
-
-
-def _state(one: Json) -> str:
-    if one["moving_to"]:
-        return f"node {one['node']} is asked to give it up for node {one['moving_to']}"
-    if one["node"] is None:
-        return "no node has it"
-    if one["seen_on"] != one["node"]:
-        return f"given to node {one['node']}"
-    return f"{one['seen']} on node {one['node']}"

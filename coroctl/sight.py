@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from coroctl.actions import Ask, Outlook
     from coroctl.client import Client, Json, Stream
 
+SETTLE_S = 60.0
+"""After the change is in force: how long every node's reload and the move of the address are waited for."""
 PATIENT_S = 10.0
 """A move that is to come later than this is foretold, and not waited for."""
 
@@ -36,6 +38,8 @@ class NodeReport(NamedTuple):
 
 class Sight:
     """The change, while `look` is called; it is missed for as long as there is no daemon to tell of it."""
+
+    settle_s = SETTLE_S
 
     def __init__(self, client: Client, ask: Ask, outlook: Outlook) -> None:
         self._client = client
@@ -116,10 +120,12 @@ class Sight:
         rows = [row for row in told["nodes"] if self._concerns(row)]
         stored = [row["name"] for row in rows if not self._adopts and self._has(row, "staged", told)]
         loaded = [row["name"] for row in rows if self._has(row, "configuration", told)]
+        # The file by its number: it may be another operator's, who was quicker.
+        what = "the file" if self._adopts else f"version {self._version}"
         if stored and not loaded:
-            yield f"stored by {', '.join(stored)}"
+            yield f"{what} is stored by {', '.join(stored)}"
         if loaded:
-            yield f"loaded by {', '.join(loaded)}"
+            yield f"{what} is loaded by {', '.join(loaded)}"
         loses, gains = self._outlook.loses, self._outlook.gains
         master = told["mastership"]["master"]
         if loaded and loses is not None and master is None:

@@ -16,11 +16,14 @@ from coroctl.conf.files import load
 from coroctl.conf.identity import identity
 from coroctl.conf.rules.listener import slack_needed_ms
 from coroctl.conf.schema import SLACK_MS
+from coroctl.conf.stored import stored
 from coroctl.decision.settings import MS, SECOND, Fencing, Member, Settings
 from coroctl.decision.values import Identity
 from coroctl.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from coroctl.conf.cluster import Cluster, ListenerConf, NodeConf
     from coroctl.model import NodeId
 
@@ -63,6 +66,12 @@ def parsed(data: bytes, path: str = "corosync.conf") -> Loaded:
     document = Document.parse(data, path)
     found = identity(data)
     return Loaded(data, Identity(found.config_version, found.sha256), read_cluster(document))
+
+
+def overridden(loaded: Loaded, cmap: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Keys that were set by hand at run time (section 2: they count for nothing), as cmap and the file have them."""
+    written = stored(Document.parse(loaded.data))
+    return [(key, value, str(written[key])) for key, value in cmap.items() if str(written.get(key, value)) != value]
 
 
 def settings_of(loaded: Loaded, *, dead_man: bool = True) -> Settings:

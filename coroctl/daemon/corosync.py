@@ -32,6 +32,8 @@ RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 BUSY_S = 0.2
 """While corosync says "try again", what it has announced is asked for anew so often."""
 _ANY_CHANGE = TrackType.ADD | TrackType.DELETE | TrackType.MODIFY | TrackType.PREFIX
+READ_AGAIN_S = 2.0
+"""Within this it has a file that came just after it had been told to read it."""
 _RELOADING = "config.reload_in_progress"
 _VERSION = "totem.config_version"
 

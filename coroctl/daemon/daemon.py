@@ -13,12 +13,10 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from coroctl.conf.document import Document
-from coroctl.conf.stored import stored
 from coroctl.daemon import clock, kit, store
 from coroctl.daemon.chronicle import Chronicle
-from coroctl.daemon.configuration import outfit_of, parsed, read, settings_of
-from coroctl.daemon.corosync import Corosync, Gone, Reloaded, Told, View
+from coroctl.daemon.configuration import outfit_of, overridden, parsed, read, settings_of
+from coroctl.daemon.corosync import READ_AGAIN_S, Corosync, Gone, Reloaded, Told, View
 from coroctl.daemon.desk import Back, Desk
 from coroctl.daemon.drafting import Drafting
 from coroctl.daemon.facts import DeadMan, Facts, Names, Votes, program_version
@@ -72,6 +70,7 @@ class Daemon:
         self.reporter = Reporter(journal, self.chronicle, self._configured, self._stepped)
         self.loaded = ready.loaded
         self.view: View | None = None
+        self._reloaded: Reloaded | None = None
         self._parsed = {ready.loaded.identity: ready.loaded}
         self._journal = journal
         self._systemd = Systemd()
@@ -251,6 +250,7 @@ class Daemon:
                 self.view = None
                 self.shell.tell(CorosyncGone())
             case Reloaded():
+                self._reloaded = told
                 self._begin_task(self._reread(told))
 
     async def _reread(self, told: Reloaded) -> None:
@@ -262,19 +262,20 @@ class Daemon:
             return
         state = self.shell.state
         if found.identity.version != told.version:
-            text = f"corosync has loaded version {told.version}, and the file has {found.identity.version}"
-            self.reporter.note(Level.WARNING, "configuration-not-loaded", text=text)
-        elif state is not None and state.files.loading is None and found.identity != state.files.settings.identity:
+            await self._note_not_loaded(found, told)
+            return
+        if state is not None and state.files.loading is None and found.identity != state.files.settings.identity:
             self._parsed[found.identity] = found
             self.shell.tell(ConfigurationLoaded(self._settings(found)))
-        self._note_overrides(found, told)
+        for key, value, written in overridden(found, told.overridden):
+            self.reporter.note(Level.ALERT, "cmap-differs", key=key, cmap=value, file=written)
 
-    def _note_overrides(self, found: Loaded, told: Reloaded) -> None:
-        """Section 2: cmap only triggers. Keys that were set by hand at run time are noticed, and not believed."""
-        written = stored(Document.parse(found.data))
-        for key, value in told.overridden.items():
-            if key in written and str(written[key]) != value:
-                self.reporter.note(Level.ALERT, "cmap-differs", key=key, cmap=value, file=str(written[key]))
+    async def _note_not_loaded(self, found: Loaded, told: Reloaded) -> None:
+        """Of a change, corosync may hear from another node before the file is here: then it reads it again at once."""
+        await asyncio.sleep(READ_AGAIN_S)
+        if told is self._reloaded:
+            text = f"corosync has loaded version {told.version}, and the file has {found.identity.version}"
+            self.reporter.note(Level.WARNING, "configuration-not-loaded", text=text)
 
     def _configured(self, settings: Settings) -> None:
         """The core has taken in another file."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from coroctl.daemon.machines.orders import STOP_GRACE_S
 from coroctl.daemon.outlook import Effect, Outlook
 from coroctl.daemon.outlook_checks import quorate_here, safe, view
 from coroctl.daemon.outlook_subject import Check, Draft, Probe, Subject, Verdict
@@ -311,8 +312,9 @@ def _move(matter: _Matter) -> Iterator[Effect]:
     if machine.node == NOBODY:
         yield Effect("machine", f"{name} ({machine.memory_mib} MiB), which no node has, is {starts}")
     elif _runs(machine):
-        text = f"{name} ({machine.memory_mib} MiB) is shut down on {matter.label(machine.node)}, and then {starts}"
-        yield Effect("machine", f"{text}: it is down meanwhile")
+        text = f"{name} ({machine.memory_mib} MiB) is shut down on {matter.label(machine.node)}"
+        grace = f"switched off after {STOP_GRACE_S:g} s if it goes on"
+        yield Effect("machine", f"{text} ({grace}), and then {starts}: it is down meanwhile")
     else:
         yield Effect("machine", f"{name} leaves {matter.label(machine.node)}, and is {starts}")
 

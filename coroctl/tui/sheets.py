@@ -48,7 +48,7 @@ def waiting_sheet(action: Action, name: str) -> Sheet:
 def outlook_sheet(ask: Ask, outlook: Outlook) -> Sheet:
     """What is wrong first, then what will happen, then what is well."""
     failing = outlook.failing(ask.force)
-    title = _title(ask.action, outlook.name, ask.value)
+    title = _title_of(ask, outlook.name)
     foot = f"The same: {command_line(ask, outlook.name)} --yes"
     hopeless = any(one.safety for one in failing)
     remarks = (
@@ -80,14 +80,16 @@ def _effects(outlook: Outlook, would: str) -> tuple[Remark, ...]:
 def running_sheet(ask: Ask, name: str, steps: Iterable[Step]) -> Sheet:
     """While it is carried out; the dialog may be closed."""
     remarks = (Remark("Under way. Closing this does not stop it."), *(_step(one) for one in steps))
-    return Sheet(_title(ask.action, name, ask.value), remarks, dismiss="Close", at_end=True)
+    return Sheet(_title_of(ask, name), remarks, dismiss="Close", at_end=True)
 
 
 def report_sheet(ask: Ask, outlook: Outlook, steps: Iterable[Step], report: Report) -> Sheet:
     """How it ended, and what each node has."""
     text = f"{report.verdict}, after {report.took_s:.2f} s"
-    if report.why or report.missing:
-        text = f"{text}: {report.why or report.missing}"
+    if report.missing:
+        text = f"in force, but after {report.took_s:.0f} s this has not happened yet: {report.missing}"
+    elif report.why:
+        text = f"{text}: {report.why}"
     tone = Tone.WARN if report.missing else _ENDS.get(report.verdict, Tone.WARN)
     rows = (
         Remark(f"{one.loaded or 'not heard'}{'' if one.current or not one.loaded else ' (old)'}  {one.role}", one.name)
@@ -97,7 +99,7 @@ def report_sheet(ask: Ask, outlook: Outlook, steps: Iterable[Step], report: Repo
     heading = [Remark("What each node has now", strong=True)] if report.nodes else []
     remarks = (*(_step(one) for one in steps), Remark(text, tone=tone, strong=True), *heading, *rows)
     foot = f"The same: {command_line(ask, outlook.name)} --yes"
-    return Sheet(_title(ask.action, outlook.name, ask.value), remarks, foot, dismiss="Close", at_end=True)
+    return Sheet(_title_of(ask, outlook.name), remarks, foot, dismiss="Close", at_end=True)
 
 
 def error_sheet(action: Action, name: str, steps: Iterable[Step], why: str) -> Sheet:
@@ -115,6 +117,12 @@ def _check(check: Check, force: frozenset[str]) -> Remark:
     if check.verdict is Verdict.FAIL and check.name in force:
         mark, tone = "forced", Tone.WARN
     return Remark(check.reason, f"{mark} {check.name}", tone)
+
+
+def _title_of(ask: Ask, name: str) -> str:
+    """Once it is known what exactly is wanted."""
+    to = f" to {ask.words[-1]}" if ask.action.takes_node and ask.words else ""
+    return f"{_title(ask.action, name, ask.value)}{to}"
 
 
 def _title(action: Action, name: str, value: int | None = None) -> str:

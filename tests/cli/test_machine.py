@@ -71,8 +71,9 @@ async def test_adopt_move_forget(tmp_path: Path, monkeypatch: Any, capsys: Any, 
         assert known(cluster, "a")["node"] == TWO
         assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 0
         moved = capsys.readouterr().out
-        assert "a (512 MiB) is shut down on node2, and then started on node3: it is down meanwhile" in moved
-        assert "a: running on node 3\nok, after" in moved
+        assert "a (512 MiB) is shut down on node2 (switched off after 60 s if it goes on)" in moved
+        assert "and then started on node3: it is down meanwhile" in moved
+        assert "a: running on node3\nok, after" in moved
         assert runs_on(cluster, "a") == [THREE]
         assert known(cluster, "a")["last_move"]["to"] == THREE
         assert await typed(cluster, TWO, monkeypatch, "machine", "move", "a", "3", "--yes") == 0
@@ -88,7 +89,7 @@ async def test_before_the_first_adoption_the_master_does_not_point_to_itself(
     async with machines(tmp_path) as cluster:
         head = master(cluster)
         assert head == ONE
-        for at, text in ((head, "this node is master, and has no inventory"), (TWO, "only the master does")):
+        for at, text in ((head, "this node is master, and has no inventory"), (TWO, "the master judges by its own")):
             await typed(cluster, at, monkeypatch, "confirm-dead", "node2", "--dry-run")
             assert text in capsys.readouterr().out
 

@@ -5,11 +5,16 @@ The terminal is tmux's, so what stands on the screen can be read; the bytes are 
 
 from __future__ import annotations
 
+import io
+import os
 import shlex
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
 
 from coroctl.lab.run import attempt, run, until
 
@@ -51,8 +56,10 @@ class Cost(NamedTuple):
 class Terminal:
     """`coroctl` on a node, seen over the line."""
 
-    def __init__(self, server: str, port: str) -> None:
+    def __init__(self, server: str, port: str, session: str = "0") -> None:
         self._server = server
+        self._session = f"={session}:"
+        """A bare name could be a window's of whichever session was used last."""
         self._port = Path("/sys/class/net", port, "statistics")
 
     def tmux(self, *words: str) -> str:
@@ -61,7 +68,15 @@ class Terminal:
 
     def screen(self, *options: str) -> str:
         """What stands there."""
-        return self.tmux("capture-pane", "-p", "-t", "0", *options)
+        return self.tmux("capture-pane", "-p", "-t", self._session, *options)
+
+    def picture(self, name: str, width: int) -> None:
+        """Keep it as an SVG in the folder that ``PICTURES`` names."""
+        folder = Path(os.environ["PICTURES"])
+        folder.mkdir(parents=True, exist_ok=True)
+        console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+        console.print(Text.from_ansi(self.screen("-e")), end="", soft_wrap=True)
+        (folder / f"{name}.svg").write_text(console.export_svg(title=name))
 
     def size(self, width: int, height: int) -> None:
         """Another one from now on."""
@@ -70,7 +85,17 @@ class Terminal:
 
     def press(self, *keys: str) -> None:
         """As tmux names them."""
-        self.tmux("send-keys", "-t", "0", *keys)
+        self.tmux("send-keys", "-t", self._session, *keys)
+
+    def another(self, session: str, size: tuple[int, int]) -> Terminal:
+        """One more terminal at the same end of the line."""
+        width, height = map(str, size)
+        self.tmux("new-session", "-d", "-s", session, "-x", width, "-y", height, "sh")
+        return Terminal(self._server, self._port.parent.name, session)
+
+    def vanish(self) -> None:
+        """Its window is closed, and whatever ran in it loses its terminal."""
+        self.tmux("kill-session", "-t", self._session)
 
     def received(self) -> int:
         return int((self._port / "tx_bytes").read_text())

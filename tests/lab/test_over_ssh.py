@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
-from rich.text import Text
 
 from coroctl.lab.lab import Wanted
 from coroctl.lab.run import until
@@ -72,14 +69,6 @@ pytestmark = [
 def is_master(lab: Lab, name: str) -> bool:
     seen = lab.listing(WATCHER)
     return seen is not None and seen.role.get(lab.plan.node(name).nodeid) == "M"
-
-
-def picture(terminal: Terminal, name: str, width: int) -> None:
-    folder = Path(os.environ["PICTURES"])
-    folder.mkdir(parents=True, exist_ok=True)
-    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(terminal.screen("-e")), end="", soft_wrap=True)
-    (folder / f"{name}.svg").write_text(console.export_svg(title=name))
 
 
 def idle_minute(terminal: Terminal) -> float:
@@ -140,7 +129,7 @@ def pictures(terminal: Terminal) -> None:
             for key in keys:
                 terminal.press(key)
                 terminal.calm()
-            picture(terminal, f"{width}x{height}-{name}", width)
+            terminal.picture(f"{width}x{height}-{name}", width)
         terminal.press("?")
         terminal.calm()
 

@@ -9,7 +9,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import OptionList
 
-from coroctl.actions import ACTIONS, IN_CONSOLE, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
+from coroctl.actions import ACTIONS, IN_CONSOLE, MACHINE_MOVE, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
 from coroctl.client import Denied
 from coroctl.conduct import Report, Step
 from coroctl.model import NodeId
@@ -20,8 +20,8 @@ from coroctl.tui.screens.action import ActionScreen
 from coroctl.tui.screens.menu import MenuScreen
 from coroctl.tui.screens.node import NodeScreen
 from coroctl.tui.screens.overview import Overview
-from coroctl.tui.sheets import HOPELESS, outlook_sheet
-from coroctl_widgets import LiveTable, SheetDialog
+from coroctl.tui.sheets import HOPELESS, outlook_sheet, report_sheet, running_sheet
+from coroctl_widgets import LiveTable, SheetDialog, Tone
 from tests.tui.feeds import ByHand, recorded
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ LAST = Check("successor", FAIL, "node2 is the last node that may be master: nobo
 BUSY = Check("idle", FAIL, "another change is under way (suspend node3)", safety=True)
 STEPS = (
     Step(0.01, "asked"),
-    Step(0.28, "loaded by node1, node2, node3"),
+    Step(0.28, "version 8 is loaded by node1, node2, node3"),
     Step(1.22, "node1 has given the role up"),
     Step(1.47, "node2 is master"),
 )
@@ -495,3 +495,17 @@ def test_of_what_there_is_nothing_to_do_for_no_effects_are_told() -> None:
     assert "Nothing to do: node2 is suspended already" in said
     assert not {one.text for one in EFFECTS} & {text for text in said if text not in {one.reason for one in CHECKS}}
     assert not any("happen" in text for text in said)
+
+
+def test_what_has_not_happened_in_time_is_no_plain_ok() -> None:
+    late = REPORT._replace(missing="node2 is not master yet (start hold-off)", took_s=60.2)
+    shown = report_sheet(Ask(SUSPEND, NodeId(2)), OUTLOOK, STEPS, late)
+    [said] = [remark for remark in shown.remarks if "not master yet" in remark.text]
+    assert said.text == "in force, but after 60 s this has not happened yet: node2 is not master yet (start hold-off)"
+    assert said.tone is Tone.WARN
+
+
+def test_a_move_says_where_to() -> None:
+    ask = Ask(MACHINE_MOVE, NodeId(3), machine="vm1", words=("vm1", "node3"))
+    assert outlook_sheet(ask, QUIET._replace(name="vm1")).title == "Move vm1 to node3"
+    assert running_sheet(ask, "vm1", ()).title == "Move vm1 to node3"
