@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coroctl.cli import answer, mastership
 from coroctl.cli.listing import role_word
 from coroctl.cli.text import optional, plain, plural, table
+from coroctl.model import Availability
 from coroctl.sources.schema import to_json
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def lines(snapshot: Snapshot) -> list[str]:
 
 def verdict(snapshot: Snapshot) -> str:
     """In a few words: whether the cluster can act, and what it can still bear."""
+    if snapshot.availability is Availability.DENIED and snapshot.quorate is None:
+        return "unknown, corosync lets only root ask it"
     if snapshot.quorate is None:
         return f"unknown, corosync is {snapshot.availability.value}"
     if not snapshot.quorate:

@@ -50,6 +50,8 @@ def test_the_verdict_comes_first() -> None:
     assert status.lines(WELL._replace(quorate=False))[0] == "VMmanager: NOT QUORATE"
     down = WELL._replace(availability=Availability.DOWN, quorate=None)
     assert status.lines(down)[0] == "VMmanager: unknown, corosync is not running"
+    denied = WELL._replace(availability=Availability.DENIED, quorate=None)
+    assert status.lines(denied)[0] == "VMmanager: unknown, corosync lets only root ask it"
 
 
 def test_what_it_rests_on() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from coroctl.lab.lab import Wanted
 from coroctl.lab.run import until
-from tests.lab.slow_line import Terminal, slow_line
+from tests.lab.slow_line import HOST, Terminal, slow_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,13 @@ class Desk:
     def __init__(self, lab: Lab, terminal: Terminal, ssh: str, name: str = "") -> None:
         self.lab = lab
         self.terminal = terminal
-        self._ssh = ssh
+        self.ssh = ssh
         self._name = name
         self._number = 0
 
     def open(self, *options: str) -> None:
         """Log in, and open it."""
-        self.terminal.press(" ".join((self._ssh, "coroctl", *options)), "Enter")
+        self.terminal.press(" ".join((self.ssh, "coroctl", *options)), "Enter")
         self.terminal.until("QUORATE", "Quit")
 
     def quit(self) -> None:
@@ -213,7 +213,7 @@ def test_roles(desk: Desk) -> None:
 def test_two_operators_and_a_lost_terminal(desk: Desk) -> None:
     lab = desk.lab
     desk.open()
-    other = Desk(lab, desk.terminal.another("other", SIZE), desk._ssh, "other-")
+    other = Desk(lab, desk.terminal.another("other", SIZE), desk.ssh, "other-")
     other.open()
     for one, value in ((desk, "60"), (other, "70")):
         one.on("node2", "p")
@@ -255,6 +255,22 @@ def test_read_only(desk: Desk) -> None:
     assert not any(word in seen for word in ACTING)
     desk.press("?")
     desk.quit()
+
+
+def test_who_is_outside_the_groups(desk: Desk) -> None:
+    """Sees the file, and why there is no more; a change is refused, and somebody with rights can read who wanted it."""
+    lab = desk.lab
+    lab.tell(AT, "useradd", "--create-home", "jo")
+    desk.terminal.press(f"{desk.ssh} runuser -u jo -- coroctl", "Enter")
+    desk.see("overview", "ACCESS DENIED", "Quit")
+    desk.on("node2", "p")
+    desk.press("5", "Enter")
+    desk.see("refused", "refused: corolistener answers root and members of group coroctl-admin only")
+    desk.close()
+    events = lab.tell(AT, "coroctl", "events", "--json").splitlines()
+    [event] = [one for line in events if (one := json.loads(line))["event"] == "denied"]
+    assert (event["details"]["user"], event["details"]["verb"]) == ("jo", "set-priority")
+    assert event["origin"].endswith(f".{HOST}")
 
 
 @pytest.mark.parametrize("desk", [3], indirect=True)

@@ -342,7 +342,7 @@ async def test_who_has_no_right_reads_why(stand: Stand) -> None:
         await pilot.press("r")
         await ends(pilot, "What will happen")
         await pilot.press("tab", "enter")
-        await ends(pilot, "group coroctl-admin only")
+        await ends(pilot, "refused: corolistener answers root and members of group coroctl-admin only")
 
 
 async def test_closing_does_not_end_what_is_under_way(stand: Stand) -> None:

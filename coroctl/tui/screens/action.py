@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from coroctl.actions import LARGEST_PRIO, Ask
+from coroctl.client import Denied, Rejected
 from coroctl.errors import CoroctlError
 from coroctl.tui import sheets
 from coroctl_widgets import SheetDialog
@@ -169,6 +170,8 @@ class ActionScreen(ModalScreen[None]):
         def run() -> None:
             try:
                 work()
+            except (Denied, Rejected) as error:
+                self.post_message(_Failed(f"refused: {error}"))
             except CoroctlError as error:
                 self.post_message(_Failed(str(error)))
 
