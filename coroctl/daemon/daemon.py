@@ -260,22 +260,18 @@ class Daemon:
         except ConfigError as error:
             self.reporter.note(Level.WARNING, "configuration-unreadable", why=str(error))
             return
-        state = self.shell.state
-        if found.identity.version != told.version:
-            await self._note_not_loaded(found, told)
+        version, state = found.identity.version, self.shell.state
+        if version != told.version:
+            # Of a change, corosync may hear from another node before the file is here: then it soon reads it again.
+            await asyncio.sleep(READ_AGAIN_S)
+            if told is self._reloaded:
+                self.reporter.note(Level.WARNING, "configuration-not-loaded", loaded=told.version, file=version)
             return
         if state is not None and state.files.loading is None and found.identity != state.files.settings.identity:
             self._parsed[found.identity] = found
             self.shell.tell(ConfigurationLoaded(self._settings(found)))
         for key, value, written in overridden(found, told.overridden):
             self.reporter.note(Level.ALERT, "cmap-differs", key=key, cmap=value, file=written)
-
-    async def _note_not_loaded(self, found: Loaded, told: Reloaded) -> None:
-        """Of a change, corosync may hear from another node before the file is here: then it reads it again at once."""
-        await asyncio.sleep(READ_AGAIN_S)
-        if told is self._reloaded:
-            text = f"corosync has loaded version {told.version}, and the file has {found.identity.version}"
-            self.reporter.note(Level.WARNING, "configuration-not-loaded", text=text)
 
     def _configured(self, settings: Settings) -> None:
         """The core has taken in another file."""
