@@ -53,7 +53,8 @@ def outlook_sheet(ask: Ask, outlook: Outlook) -> Sheet:
     hopeless = any(one.safety for one in failing)
     remarks = (
         *([Remark(HOPELESS, tone=Tone.BAD, strong=True)] if hopeless else []),
-        *(_check(one, ask.force) for one in outlook.checks if one.verdict is not Verdict.PASS),
+        *(_check(one, ask.force) for one in outlook.checks if one.verdict is Verdict.FAIL),
+        *(_check(one, ask.force) for one in outlook.checks if one.verdict is Verdict.WARN),
         *_effects(outlook, would="would" if failing else "will"),
         Remark("What is well", strong=True),
         *(_check(one, ask.force) for one in outlook.checks if one.verdict is Verdict.PASS),

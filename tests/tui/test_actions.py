@@ -479,7 +479,7 @@ def _said(outlook: Outlook) -> list[str]:
 
 def test_a_refused_preflight_says_so_first_and_foretells_nothing() -> None:
     refused = _said(QUIET._replace(checks=(*CHECKS, BUSY)))
-    assert refused[0] == HOPELESS
+    assert refused[:2] == [HOPELESS, BUSY.reason], "what stands in the way is not first"
     assert {"What would happen", *(one.text for one in EFFECTS)} <= set(refused)
     assert "What will happen" not in refused
     forceable = _said(QUIET._replace(checks=(*CHECKS, LAST)))
