@@ -39,6 +39,7 @@ def test_schedules_in_which_a_pull_outlives_the_lease() -> None:
         (20041, "after a failed store, operations were stored on top of themselves"),
         (20065, "a renewed tenure numbered its operations as its former life had, that had stored none"),
         (20124, "a pause that came late was not known as ours"),
+        (30012, "after a freeze, a pause was told before it was noted"),
     ],
 )
 def test_a_schedule_that_once_broke_a_promise(seed: int, _what: str) -> None:

@@ -36,6 +36,7 @@ PAUSE_AGAIN_US = SECOND // 2
 NOTE_AGAIN_US = SECOND
 NOTED_US = SECOND // 2
 """A pause waits that long for the note of it: a disk that hangs or is full must not keep machines running."""
+LATE_US = SECOND // 10
 LIVE = frozenset({Seen.RUNNING, Seen.PAUSED})
 ENDED = {
     Order.START: Event.STARTED,
@@ -107,7 +108,9 @@ def pause_all(turn: Turn) -> None:
     if not turn.life.rules.pause_below_quorum:
         return
     found, notes = running(turn), turn.own.notes
-    turn.own = turn.own._replace(notes=notes._replace(paused=notes.paused.union(one.name for one in found)))
+    paused = notes.paused.union(one.name for one in found)
+    if paused != notes.paused:
+        turn.own = turn.own._replace(notes=notes._replace(paused=paused), unnoted_since=turn.now)
     note(turn)
     for machine in found:
         if is_noted(turn, machine.name) or not turn.life.rules.noted_before_paused:
@@ -117,13 +120,16 @@ def pause_all(turn: Turn) -> None:
 def is_noted(turn: Turn, name: str) -> bool:
     """Whether a later life will know that we have paused it; or that cannot be waited for.
 
-    Else a daemon that dies in between (the guard may kill it after a freeze) leaves a machine paused for ever.
+    Else a daemon that dies in between (the guard may kill it after a freeze) leaves a machine paused for ever. One that
+    has stood still has not heard yet what its disk has said: it waits anew.
     """
     own = turn.own
     if name in own.noted.paused or not own.noting:
         return True
-    turn.wake_at(own.noting_since + NOTED_US)
-    return turn.now >= own.noting_since + NOTED_US
+    if turn.now > own.unnoted_since + NOTED_US + LATE_US:
+        turn.own = own = own._replace(unnoted_since=turn.now)
+    turn.wake_at(own.unnoted_since + NOTED_US)
+    return turn.now >= own.unnoted_since + NOTED_US
 
 
 def running(turn: Turn) -> list[Machine]:
@@ -357,7 +363,7 @@ def note(turn: Turn) -> None:
         turn.wake_at(own.note_again_at)
         return
     number = turn.number()
-    turn.own = own._replace(noting=number, noting_what=own.notes, noting_since=turn.now)
+    turn.own = own._replace(noting=number, noting_what=own.notes)
     turn.do(StoreNotes(number, own.notes))
 
 

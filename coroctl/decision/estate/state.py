@@ -108,7 +108,8 @@ class Own(NamedTuple):
     """As stored."""
     noting: int = 0
     noting_what: Notes = Notes()
-    noting_since: int = 0
+    unnoted_since: int = 0
+    """Since when a pause waits for its note."""
     note_again_at: int = 0
 
 
