@@ -43,7 +43,7 @@ class PatientDriver(LinuxDriver):
         self._canvas = Canvas()
 
     def write(self, data: str) -> None:
-        """On the loop."""
+        """Frames on the loop; from the input thread only modes, which change nothing that is kept."""
         different = self._canvas.take(data)
         if different:
             super().write(different)
