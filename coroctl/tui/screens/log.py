@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from coroctl.sources.logs import KnownLog
     from coroctl.tui.view import View
 
-HERE = Whose("here", "this node, as files: all that they have")
+HERE = Whose("here", "this node's own files, as a whole")
 
 
 class LogScreen(Screen[None]):

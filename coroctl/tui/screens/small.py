@@ -39,6 +39,8 @@ class TooSmall(Screen[None]):
     def _text(self) -> str:
         width, height = self.app.size
         return (
-            f"This terminal has {width}x{height} cells, the console needs {LEAST_WIDTH}x{LEAST_HEIGHT}.\n"
-            f"Make it larger, or {key_of(self, 'quit')} to leave: coroctl -l is short."
+            f"This terminal has {width}x{height} cells,\n"
+            f"the console needs {LEAST_WIDTH}x{LEAST_HEIGHT}: make it larger.\n"
+            f"Or leave it ({key_of(self, 'quit')}); the node list alone:\n"
+            "coroctl -l"
         )
