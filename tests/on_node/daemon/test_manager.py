@@ -153,7 +153,7 @@ async def test_kill_ends_a_stop_that_hangs() -> None:
 async def test_a_stop_that_takes_too_long_says_what_is_left() -> None:
     manager = await ready(STUBBORN + "TimeoutStopSec=1000\n")
     await manager.start(0, 10)
-    with pytest.raises(ManagerError, match=r"has not ended in 0\.3 s: \d processes are left"):
+    with pytest.raises(ManagerError, match=r"has not ended in 0\.3 s; processes left: \d"):
         await manager.stop(0.3)
     await manager.kill(2000)
 
