@@ -154,6 +154,7 @@ async def test_confirm_dead(tmp_path: Path, monkeypatch: Any, capsys: Any, keybo
         assert await typed(cluster, ONE, monkeypatch, "confirm-dead", "node3", "--yes", "--force", "dead") == 1
         cluster.machines[TWO].power_off()
         await until(lambda: bool(cluster.served[THREE].machines()["recovery"]))
+        await until(lambda: is_silent(cluster, TWO))
         [wait] = seen(cluster, THREE).recovery
         assert (wait.node, wait.waits_for, wait.why) == (TWO, "confirm-dead: no fencing is configured", "")
         capsys.readouterr()
@@ -175,6 +176,14 @@ async def test_confirm_dead(tmp_path: Path, monkeypatch: Any, capsys: Any, keybo
         assert (failure.node, failure.why, failure.machines) == (TWO, "confirmed dead by an operator", 3)
         assert await typed(cluster, THREE, monkeypatch, "confirm-dead", "node2") == 0
         assert "nothing to do: no managed machine belongs to node2" in capsys.readouterr().out
+
+
+def is_silent(cluster: Nodes, node: NodeId) -> bool:
+    """Whether the master has had no sign of it, from others either, for as long as it takes to be confirmed dead."""
+    holder = cluster.served[ONE]
+    known = holder.known()
+    assert known is not None
+    return holder.clock() > known.estate.fences.sightings[node].at + known.facts.promise_us
 
 
 def seen(cluster: Nodes, at: NodeId) -> Machinery:
