@@ -35,6 +35,10 @@ ABOUT_MACHINES = frozenset({Verb.MACHINE_ADOPT, Verb.MACHINE_FORGET, Verb.MACHIN
 """These change no configuration: the estate carries them out."""
 
 
+COLD = 1
+"""The value of a MACHINE_MOVE that is to stop and start the machine, also where it could be moved live."""
+
+
 class Edit(NamedTuple):
     """One change, of the configuration or of machines. `request` is empty for what the master does by itself."""
 

@@ -76,6 +76,8 @@ class Settings(NamedTuple):
     fencing: Fencing = Fencing.NONE
     recover_stopped: bool = False
     """`on_clean_stop: recover`."""
+    migrates: bool = False
+    """`migration_uri` is set."""
 
     @property
     def promise_us(self) -> int:

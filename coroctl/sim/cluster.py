@@ -81,6 +81,8 @@ class Cluster:
         self.power = Power(self)
         self.hypervisors = hypervisors
         """Nodes have machines. (Nodes 1, 2 ... come last in having a replica, first in becoming master.)"""
+        self.arrives_paused = True
+        """Live migration, with libvirt's flag for that (M6)."""
         self.steps = 0
         self.torn = 0.5
         """How often a write in flight survives a crash."""
@@ -152,6 +154,7 @@ class Cluster:
             machine.services.broken.clear()
             machine.services.slow.clear()
             machine.estate.guests.broken.clear()
+            machine.estate.guests.ills.clear()
             machine.thaw(machine.life)
             machine.thaw_all(machine.boots)
             machine.power_on()

@@ -13,6 +13,7 @@ from coroctl.decision.estate.facts import concerned, differs, facts_of
 from coroctl.decision.estate.inventory import EMPTY, Inventory, apply
 from coroctl.decision.estate.replica import serve
 from coroctl.decision.events import Done, Failed, Judged, Stocked
+from coroctl.decision.messages import COLD
 from coroctl.model import Role
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.hypervisor import Guests
@@ -292,8 +293,9 @@ class EstateHost:
 
 def pass_on(machine: Machine, action: Pass) -> None:
     """A request about machines."""
-    edit = action.request.edit
-    wish = events.Wish(action.request.id, edit.verb, edit.text, edit.node, action.request.origin, action.request.id)
+    ident, edit = action.request.id, action.request.edit
+    cold = edit.value == COLD
+    wish = events.Wish(ident, edit.verb, edit.text, edit.node, action.request.origin, ident, cold)
     machine.deliver(ForEstate(wish))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coroctl.decision.actions import CommitDeadMan, Do, LoadFile, Send, SetTicket, StageFile, Step, Store
 from coroctl.decision.estate.actions import Command, StoreOperations
 from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Uplink
-from coroctl.decision.messages import ABOUT_MACHINES, Verb
+from coroctl.decision.messages import ABOUT_MACHINES, COLD, Verb
 from coroctl.decision.settings import Member
 from coroctl.model import NodeId
 from coroctl.sim import machine_faults
@@ -338,8 +338,9 @@ def ask(cluster: Cluster, fault: Fault) -> None:
     """An operator at a node: verb, node, value, id. The value of RESTORE is a version; of ADOPT the node may be 0."""
     verb, node, *rest = fault.extra
     if Verb[str(verb)] in ABOUT_MACHINES:
-        name, request = str(rest[0]) if rest else "", str(rest[1]) if len(rest) > 1 else ""
-        cluster.ask(NodeId(fault.node), Verb[str(verb)], NodeId(int(node)), request=request, name=name)
+        name, cold = str(rest[0]) if rest else "", COLD if "cold" in rest[1:] else 0
+        request = next((str(one) for one in rest[1:] if one != "cold"), "")
+        cluster.ask(NodeId(fault.node), Verb[str(verb)], NodeId(int(node)), cold, request, name=name)
         return
     value = int(rest[0]) if rest else 0
     request = str(rest[1]) if len(rest) > 1 else ""

@@ -12,10 +12,12 @@ from coroctl.decision.estate.actions import Order
 from coroctl.decision.estate.events import Done, Failed, Hypervisor
 from coroctl.decision.estate.values import Domain, Seen
 from coroctl.sim.clock import MS, SECOND
+from coroctl.sim.migration import Migration
 
 if TYPE_CHECKING:
     from coroctl.decision.estate.actions import Command
     from coroctl.sim.machine import Machine
+    from coroctl.sim.migration import Ill
 
 TOTAL_MIB = 64_000
 DURATIONS = {
@@ -24,13 +26,16 @@ DURATIONS = {
     Order.PAUSE: 10 * MS,
     Order.RESUME: 10 * MS,
     Order.DESTROY: 200 * MS,
+    Order.MIGRATE: 20 * MS,
 }
+"""MIGRATE: until it begins (migration.py)."""
 BECOMES = {
     Order.START: Seen.RUNNING,
     Order.STOP: Seen.OFF,
     Order.PAUSE: Seen.PAUSED,
     Order.RESUME: Seen.RUNNING,
 }
+LEFT_US = 20 * MS
 FROZEN_US = 50 * MS
 LIVE = frozenset({Seen.RUNNING, Seen.PAUSED})
 
@@ -41,6 +46,8 @@ class Guest(NamedTuple):
     domain: Domain
     xml: str
     memory_mib: int
+    copied_at: int = 0
+    """Paused, as a live migration has brought it: when its memory was what ran elsewhere."""
 
 
 def guest(name: str, seen: Seen, memory_mib: int = 512) -> Guest:
@@ -60,6 +67,9 @@ class Guests:
         self.busy: dict[str, int] = {}
         """A machine's commands are carried out one after the other: until when the last one is."""
         self.waiting: dict[str, list[Command]] = {}
+        self.ills: set[Ill] = set()
+        self.leaving: dict[str, Migration] = {}
+        self.arriving: dict[str, Migration] = {}
 
     def listing(self) -> Hypervisor:
         """Everything, as the driver tells it."""
@@ -75,14 +85,27 @@ class Guests:
     def put(self, one: Guest) -> None:
         """It is there now, in this state."""
         name = one.domain.name
-        self.all[name] = one
-        self.machine.note(f"machine {name} is {one.domain.seen.value}")
-        if one.domain.seen is Seen.RUNNING:
-            self.machine.cluster.checker.machines.runs(self.machine, name)
+        self.rests(name)
+        runs = one.domain.seen is Seen.RUNNING
+        self.all[name] = one._replace(copied_at=0) if runs else one
+        self.machine.note(f"machine {name} is {in_words(one.domain)}")
+        if runs:
+            self.machine.cluster.checker.machines.runs(self.machine, name, one.copied_at)
         self.machine.estate.show()
+
+    def rests(self, name: str) -> None:
+        """Whatever ran until now runs no more, or goes on at once."""
+        known = self.all.get(name)
+        if known is not None and known.domain.seen is Seen.RUNNING:
+            self.machine.cluster.checker.machines.ran_until[name] = self.machine.cluster.timeline.now
+
+    def is_live(self, name: str) -> bool:
+        """Whether it has a process here."""
+        return name in self.all and self.all[name].domain.seen in LIVE
 
     def drop(self, name: str) -> None:
         """Destroyed and undefined."""
+        self.rests(name)
         if self.all.pop(name, None) is not None:
             self.machine.note(f"machine {name} is gone")
             self.machine.estate.show()
@@ -91,10 +114,20 @@ class Guests:
         """It takes its time, and goes on if the daemon dies."""
         machine, order, name = self.machine, action.order, action.machine.name
         timeline = machine.cluster.timeline
+        if order is Order.PAUSE and name in self.leaving and self.pauses_at_once(self.leaving[name]):
+            machine.estate.later(DURATIONS[order], Done(action.number))
+            return
         begin = max(timeline.now, self.busy.get(name, 0))
-        self.busy[name] = begin + DURATIONS[order] + self.slow.get(order, 0)
+        self.busy[name] = begin + self.takes(order, name)
         self.waiting.setdefault(name, []).append(action)
         timeline.at(self.busy[name], self.carry_out, machine.boots, machine.life, action)
+
+    def takes(self, order: Order, name: str) -> int:
+        """How long. A migration begins soon, whatever slows it down; to stop what has left there is nothing to do."""
+        if order is Order.MIGRATE:
+            return DURATIONS[order]
+        left = order is Order.STOP and name in self.all and self.all[name].domain.left
+        return (LEFT_US if left else DURATIONS[order]) + self.slow.get(order, 0)
 
     def carry_out(self, boots: int, life: int, action: Command) -> None:
         """Now, unless the node is off; frozen with the whole node, later, and after those before it."""
@@ -103,6 +136,10 @@ class Guests:
             return
         if machine.all_frozen or self.waiting[name][0] is not action:
             machine.cluster.timeline.after(FROZEN_US, self.carry_out, boots, life, action)
+            return
+        if action.order is Order.MIGRATE:
+            self.leaving[name] = Migration(self, action, life)
+            self.leaving[name].begin()
             return
         self.waiting[name].pop(0)
         known = self.all.get(name)
@@ -129,10 +166,46 @@ class Guests:
             return
         if one.domain.seen is BECOMES[action.order]:
             return
-        self.put(one._replace(domain=one.domain._replace(seen=BECOMES[action.order])))
+        copied_at = 0 if action.order is Order.START else one.copied_at
+        domain = one.domain._replace(seen=BECOMES[action.order], arriving=False, left=False)
+        self.put(one._replace(domain=domain, copied_at=copied_at))
 
     def power_off(self) -> None:
         """Nothing runs; what was defined is defined."""
         self.busy.clear()
         self.waiting.clear()
-        self.all = {name: one._replace(domain=one.domain._replace(seen=Seen.OFF)) for name, one in self.all.items()}
+        self.leaving.clear()
+        self.arriving.clear()
+        for name, one in self.all.items():
+            self.rests(name)
+            self.all[name] = one._replace(domain=Domain(name, one.domain.uuid, Seen.OFF), copied_at=0)
+
+    # Live migration
+
+    def pauses_at_once(self, migration: Migration) -> bool:
+        """The driver aborts what this life of its daemon has begun; of a former life's it knows nothing, and pauses."""
+        if migration.life == self.machine.life:
+            migration.aborted = True
+            return False
+        one = self.all.get(migration.name)
+        if one is not None and one.domain.seen is Seen.RUNNING:
+            self.put(one._replace(domain=one.domain._replace(seen=Seen.PAUSED)))
+        return True
+
+    def migrated(self, migration: Migration, event: Done | Failed) -> None:
+        """It is over, one way or the other."""
+        del self.leaving[migration.name]
+        self.waiting[migration.name].pop(0)
+        self.machine.estate.tell(migration.life, event)
+
+    def drop_copy(self, migration: Migration) -> None:
+        """What has not arrived whole."""
+        if self.arriving.get(migration.name) is migration:
+            del self.arriving[migration.name]
+            self.drop(migration.name)
+
+
+def in_words(domain: Domain) -> str:
+    """For the log."""
+    more = " (migrated)" if domain.left else " (migration)" if domain.arriving else ""
+    return domain.seen.value + more

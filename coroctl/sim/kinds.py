@@ -57,6 +57,7 @@ class Kind(Enum):
     ORDER_FAILS = "order-fails"
     ORDER_SLOW = "order-slow"
     ARRIVES = "arrives"
+    MIGRATION = "migration"
     REPLICA_LOST = "replica-lost"
     REPLICA_OLD = "replica-old"
     PULL_SLOW = "pull-slow"

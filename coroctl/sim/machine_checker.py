@@ -15,7 +15,7 @@ from coroctl.decision.estate.state import Turn
 from coroctl.decision.estate.values import NOTHING, Opened, Operation, Position, Seen, Wanted
 from coroctl.decision.messages import Verdict
 from coroctl.model import Role
-from coroctl.sim.clock import SECOND
+from coroctl.sim.clock import MS, SECOND
 
 if TYPE_CHECKING:
     from coroctl.decision.estate.inventory import Inventory
@@ -51,11 +51,16 @@ class MachineChecker:
         """What the first node had that was at that position: its maker."""
         self.left: dict[NodeId, dict[str, int]] = {}
         """By place: what runs there although it should be paused, and since when that is seen."""
+        self.ran_until: dict[str, int] = {}
+        """When a machine was last seen to stop or pause, wherever."""
 
     # P2
 
-    def runs(self, machine: Machine, name: str) -> None:
-        """A machine begins to run, or goes on."""
+    def runs(self, machine: Machine, name: str, copied_at: int) -> None:
+        """A machine begins to run, or goes on; with the memory of a copy (then: of when) only if nothing ran since."""
+        if copied_at and self.ran_until.get(name, 0) > copied_at:
+            late = (self.ran_until[name] - copied_at) // MS
+            self.checker.violated("M6", f"{name} goes on on {machine.node} with a memory that is {late} ms too old")
         for other in self.checker.cluster.everywhere():
             if other is not machine and name in other.estate.guests.running():
                 self.checker.violated("P2", f"{name} runs on {machine.node} and {other.node}")

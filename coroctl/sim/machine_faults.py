@@ -11,6 +11,7 @@ from coroctl.model import NodeId
 from coroctl.sim.clock import MS
 from coroctl.sim.hypervisor import guest
 from coroctl.sim.kinds import Fault, Kind
+from coroctl.sim.migration import Ill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,14 @@ def arrives(cluster: Cluster, fault: Fault) -> None:
         one = guest(name, Seen.PAUSED)
         here.put(one._replace(domain=one.domain._replace(arriving=True)))
         cluster.timeline.after(fault.us, here.drop, name)
+
+
+def migration_ill(cluster: Cluster, fault: Fault) -> None:
+    """Live migrations from a node suffer from something (migration.py)."""
+    ills, ill = cluster.machines[NodeId(fault.node)].estate.guests.ills, Ill(str(fault.extra[0]))
+    ills.add(ill)
+    if fault.us:
+        cluster.timeline.after(fault.us, ills.discard, ill)
 
 
 def replica_lost(cluster: Cluster, fault: Fault) -> None:
@@ -125,6 +134,7 @@ BEGIN: dict[Kind, Callable[[Cluster, Fault], None]] = {
     Kind.ORDER_FAILS: order_fails,
     Kind.ORDER_SLOW: order_slow,
     Kind.ARRIVES: arrives,
+    Kind.MIGRATION: migration_ill,
     Kind.REPLICA_LOST: replica_lost,
     Kind.REPLICA_OLD: replica_old,
     Kind.PULL_SLOW: pull_slow,

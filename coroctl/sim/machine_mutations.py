@@ -25,6 +25,8 @@ DIRECTED = {
     "noted_before_paused": "machines-killed-while-pausing",
     "stopped_before_given_up": "machines-start-outcome-unknown",
     "arriving_is_left": "machines-arriving",
+    "leftover_is_destroyed": "migration-source-dies-after-the-copy",
+    "copying_is_aborted": "migration-suspended",
     "status_after_off": "fence-lies-about-a-frozen-node",
     "signs_through_others": "watchdog-cut-off-in-two-steps",
     "watchdog_from_last_sign": "watchdog-cut-off-in-two-steps",

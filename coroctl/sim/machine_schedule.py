@@ -10,6 +10,7 @@ from random import Random
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.drawing import LAST_BEGIN, draw, span
 from coroctl.sim.kinds import Fault, Kind
+from coroctl.sim.migration import Ill
 from coroctl.sim.schedule import ALL_OVER, Schedule
 
 NOT_WITH_MACHINES = frozenset({Kind.CLONE})
@@ -29,6 +30,24 @@ def draw_machines(seed: int) -> Schedule:
     most = drawn.nodes // 2 + 1
     replicas = random.randint(most, drawn.nodes)
     return drawn._replace(faults=tuple(sorted(faults, key=lambda one: one.at)), replicas=replicas)
+
+
+def draw_migrations(seed: int) -> Schedule:
+    """The schedule of a seed with machines whose moves are live; more of them, and what migrations suffer from."""
+    drawn = draw_machines(seed)
+    random = Random(f"migrations of {seed}")  # noqa: S311  (a schedule, not a secret)
+    moves = [command(random, drawn.nodes) for _ in range(random.randint(5, COMMANDS // 2))]
+    faults = [*drawn.faults, *moves, *(migration_fault(random, drawn.nodes) for _ in range(random.randint(1, 6)))]
+    return drawn._replace(faults=tuple(sorted(faults, key=lambda one: one.at)), migrates=True)
+
+
+def migration_fault(random: Random, nodes: int) -> Fault:
+    """A migration that fails, hangs, or is long enough for something else to hit it."""
+    at, node = random.randint(8 * SECOND, LAST_BEGIN), random.randint(1, nodes)
+    us = min(random.randint(SECOND, 10 * SECOND), ALL_OVER - at)
+    if random.random() < 0.5:
+        return Fault(at, Kind.ORDER_SLOW, node, us, ("MIGRATE", random.randint(200, 15_000)))
+    return Fault(at, Kind.MIGRATION, node, us, (random.choice([ill.value for ill in Ill]),))
 
 
 def names(node: int) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ def build(script: Script, rules: Rules = RULES, estate_rules: EstateRules = ESTA
         service=script.options.get("service") != "none",
         fencing=Fencing(script.options.get("fencing", "none")),
         recover_stopped=script.options.get("stopped") == "recover",
+        migrates=script.options.get("migration") == "on",
     )
     prios = tuple(int(word) for word in script.options["prios"].split(",")) if "prios" in script.options else ()
     cluster = Cluster(

@@ -45,12 +45,15 @@ class Schedule(NamedTuple):
     """How many nodes have `replication: on`; with any, nodes have machines."""
     fencing: Fencing = Fencing.NONE
     watchdog_s: int = 0
+    migrates: bool = False
+    """Moves are live."""
 
     def __str__(self) -> str:
         head = f"nodes={self.nodes} lease={self.lease_ms} heartbeat={self.heartbeat_ms} seed={self.seed}"
         words = [head, *(["failback"] if self.failback else []), *([] if self.nftables else ["nftables=none"])]
         words += [f"replicas={self.replicas}"] if self.replicas else []
         words += [f"fencing={self.fencing.value} watchdog={self.watchdog_s}"] if self.fencing.value != "none" else []
+        words += ["migration=on"] if self.migrates else []
         return "\n".join([" ".join(words), *map(str, self.faults)])
 
 
@@ -135,6 +138,7 @@ def settings_of(schedule: Schedule) -> Settings:
         failback_delay_us=5 * SECOND,
         fencing=schedule.fencing,
         recover_stopped=schedule.fencing is not Fencing.NONE,
+        migrates=schedule.migrates,
     )
 
 

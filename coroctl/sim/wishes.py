@@ -54,6 +54,7 @@ def in_words(request: Request) -> str:
         case Verb.ADOPT:
             return f"adopt {request.identity}"
         case verb if verb in ABOUT_MACHINES:
-            return " ".join(word for word in (verb.value, edit.text, str(edit.node)) if word)
+            cold = "cold" if edit.value else ""
+            return " ".join(word for word in (verb.value, edit.text, str(edit.node), cold) if word)
         case _:
             return f"{edit.verb.value} {edit.node}{f' {edit.value}' if edit.value else ''}"

@@ -55,7 +55,7 @@ class Holder:
     ) -> None:
         self.now = T0
         self.fencing = fencing
-        self.recover_stopped = False
+        self.recover_stopped = self.migrates = False
         self.free_mib = free_mib
         self.sequences = dict.fromkeys(nodes, T0)
         self.heard_at = dict.fromkeys(nodes, T0)
@@ -130,6 +130,7 @@ class Holder:
             quorate=True,
             sent=self.now,
             fencing=self.fencing,
+            migrates=self.migrates,
             recover_stopped=self.recover_stopped,
             renewed_by=0,
         )

@@ -56,7 +56,7 @@ def test_a_seed_is_a_run() -> None:
 def test_the_generator_draws_every_kind_of_fault() -> None:
     drawn = {fault.kind for seed in range(400) for fault in drawing.draw(seed).faults}
     about_machines = {Kind.GUEST, Kind.GUEST_GONE, Kind.REPLICA_LOST, Kind.REPLICA_OLD}
-    about_machines |= {Kind.ORDER_FAILS, Kind.ORDER_SLOW, Kind.ARRIVES, Kind.PULL_SLOW}
+    about_machines |= {Kind.ORDER_FAILS, Kind.ORDER_SLOW, Kind.ARRIVES, Kind.PULL_SLOW, Kind.MIGRATION}
     about_fences = {Kind.AGENT, Kind.ON, Kind.SHUTDOWN}
     assert drawn == set(Kind) - about_machines - about_fences
 

@@ -74,6 +74,9 @@ class Order(Enum):
     """Done: no pause of it is under way either."""
     DESTROY = "destroy"
     """Destroy and undefine it: it is another node's."""
+    MIGRATE = "migrate"
+    """Copy it, as it runs, to the hypervisor of the node that asks for it, where it stays paused (M6). Done: it is off
+    here, by that. A PAUSE may be given meanwhile: it aborts this."""
 
 
 class Command(NamedTuple):
@@ -86,7 +89,7 @@ class Command(NamedTuple):
     number: int
     order: Order
     machine: Machine
-    """With its grant, for the log."""
+    """With its grant, for the log. MIGRATE: to the node that its `to` says."""
 
 
 class Fence(NamedTuple):
@@ -143,6 +146,12 @@ class Event(Enum):
     PAUSED = "machine-paused"
     RESUMED = "machine-resumed"
     DESTROYED = "machine-destroyed"
+    MIGRATED = "machine-migrated"
+    """Its copy is complete, and waits for its grant."""
+    NOT_GIVEN = "machine-not-given"
+    """M6 (f): its target could not have it."""
+    STAYED = "machine-stayed"
+    """M6 (c): a live move has come to nothing."""
     COMMAND_FAILED = "machine-command-failed"
     NODE_LOST = "node-lost"
     FENCING = "fencing"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from coroctl.decision import messages
 from coroctl.decision.actions import Step
-from coroctl.decision.estate import fences, machines, replica
+from coroctl.decision.estate import fences, machines, migration, replica, reports
 from coroctl.decision.estate.actions import Alarm, Answer, Event, ReadDomain, StepDone, StepFailed
-from coroctl.decision.estate.inventory import MOVED, START_FAILED
+from coroctl.decision.estate.inventory import MOVED, MOVED_LIVE, START_FAILED
 from coroctl.decision.estate.state import Reading, Waiting
 from coroctl.decision.estate.values import (
     EMPTY,
@@ -44,6 +44,8 @@ STEP_US = 30 * SECOND
 """A promotion does not wait longer for its inventory."""
 PAUSE_US = 10 * SECOND
 REMEMBERED = 256
+GIVEN_UP = {Seen.FAILED: START_FAILED, Seen.LEFT: MOVED_LIVE}
+"""Why: by what became of it. Otherwise it was moved."""
 
 
 # Wishes
@@ -88,6 +90,8 @@ def begin(turn: Turn, wish: Wish) -> None:
         adopt(turn, wish, known)
     elif known is None:
         refuse(turn, wish, "no such machine is managed")
+    elif wish.verb is Verb.MACHINE_FORGET and known.live > NOTHING:
+        refuse(turn, wish, f"a live migration takes it to node {known.to}")
     elif wish.verb is Verb.MACHINE_FORGET:
         turn.log(Event.FORGOTTEN, wish.name, known.node)
         wait(turn, wish, replica.make(turn, Forgotten(wish.name), wish.actor))
@@ -108,7 +112,8 @@ def move(turn: Turn, wish: Wish, machine: Machine) -> None:
     if why:
         refuse(turn, wish, why)
     else:
-        wait(turn, wish, replica.make(turn, Asked(machine.name, wish.node), wish.actor))
+        live = migration.may_be_live(turn, machine, wish.node, cold=wish.cold)
+        wait(turn, wish, replica.make(turn, Asked(machine.name, wish.node, live), wish.actor))
 
 
 def unfit(turn: Turn, node: NodeId, machine: Machine) -> str:
@@ -122,6 +127,8 @@ def misfit(machine: Machine, node: NodeId, stock: Stock | None, epoch: int, *, s
     """The same of what is known of the node; `epoch`: the one in force."""
     if machine.node == node:
         return "it is there"
+    if migration.under_way(machine):
+        return f"a live migration takes it to node {machine.to}"
     if stock is None:
         return "the master does not hear that node"
     if stock.free_mib < 0:
@@ -130,7 +137,9 @@ def misfit(machine: Machine, node: NodeId, stock: Stock | None, epoch: int, *, s
         return "that node is suspended"
     if stock.obeys.epoch != epoch:
         return "that node has not caught up with the inventory"
-    return "" if stock.free_mib >= machine.memory_mib else "that node has not enough free memory"
+    # A copy that has arrived has its memory already.
+    enough = stock.free_mib >= machine.memory_mib or (machine.seen is Seen.LEFT and node == machine.to)
+    return "" if enough else "that node has not enough free memory"
 
 
 def stock_of(turn: Turn, node: NodeId) -> Stock | None:
@@ -259,11 +268,10 @@ def take_reports(turn: Turn) -> None:
     if not replica.leads(turn):
         return
     told = {node: fact.stock.reports for node, fact in replica.heard(turn).items()}
-    told[turn.life.node] = machines.reports(turn)
-    for node, reports in sorted(told.items()):
-        for report in reports:
+    told[turn.life.node] = reports.reports(turn)
+    for node, said in sorted(told.items()):
+        for report in said:
             take_report(turn, node, report)
-    place_moved(turn)
 
 
 def take_report(turn: Turn, node: NodeId, report: Report) -> None:
@@ -272,20 +280,15 @@ def take_report(turn: Turn, node: NodeId, report: Report) -> None:
     if machine is None or (machine.node, machine.grant) != (node, report.grant):
         return
     if report.given_up:
-        why = START_FAILED if report.seen is Seen.FAILED else MOVED
+        why = GIVEN_UP.get(report.seen, MOVED)
         replica.make(turn, GivenUp(report.name, report.seen, why))
         turn.log(Event.GIVEN_UP, report.name, node, why)
+    elif report.stayed > NOTHING:
+        if report.stayed == machine.live:
+            replica.make(turn, Asked(report.name, NOBODY, why=report.why))
+            turn.log(Event.STAYED, report.name, node, report.why)
     elif (report.seen, node) != (machine.seen, machine.seen_on):
         replica.make(turn, Reported(report.name, report.seen))
-
-
-def place_moved(turn: Turn) -> None:
-    """What an operator wants elsewhere, and has no owner any more, goes where it is wanted."""
-    for machine in turn.inventory.machines.values():
-        asked = machine.to not in (NOBODY, machine.node)
-        free = machine.node == NOBODY or not turn.life.rules.given_up_by_owner
-        if asked and free and not unfit(turn, machine.to, machine):
-            grant(turn, machine, machine.to, MOVED)
 
 
 def grant(turn: Turn, machine: Machine, node: NodeId, why: str) -> None:
@@ -357,10 +360,10 @@ def own_stock(turn: Turn) -> Stock:
         turn.inventory.position if leads else NOTHING,
         turn.replica.settled if leads else NOTHING,
         machines.obeys(turn),
-        machines.processes(turn),
+        reports.processes(turn),
         bool(turn.own.notes.paused),
         turn.own.free_mib,
-        machines.reports(turn),
+        reports.reports(turn),
         dog_us,
         turn.life.leaving and not turn.own.commands,
         said,

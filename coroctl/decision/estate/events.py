@@ -125,6 +125,8 @@ class Wish(NamedTuple):
     origin: NodeId
     """The node that was asked, and gets the answer."""
     actor: str = ""
+    cold: bool = False
+    """A move: stopped and started, also where it could be live."""
 
 
 Event = (

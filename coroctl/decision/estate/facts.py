@@ -80,6 +80,8 @@ class Facts(NamedTuple):
     sent: int
     """The sequence of this node's newest heartbeat."""
     fencing: Fencing
+    migrates: bool
+    """Moves are live (`migration_uri`)."""
     recover_stopped: bool
     renewed_by: int
     """Which life of this node this is, if a former one has claimed its tenure (L15); else 0."""
@@ -114,6 +116,7 @@ def facts_of(state: State, now: int) -> Facts:
         not quorum_lost(Turn(state, now, 0)),
         state.speech.sequence,
         settings.fencing,
+        settings.migrates,
         settings.recover_stopped,
         state.disk.durable.counter if claim.renewed else 0,
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MOVES_MAX = 1000
 
 
-START_FAILED, MOVED = "its start failed", "an operator moves it"
+START_FAILED, MOVED, MOVED_LIVE = "its start failed", "an operator moves it", "an operator moves it live"
 """Why an owner gives a machine up. Whatever else ends an ownership is that its node was clear."""
 
 
@@ -108,7 +108,7 @@ def changed(inventory: Inventory, operation: Operation, change: Change) -> Inven
             return inventory._replace(machines=rest)
         case NodeFailed(node, _, why):
             for machine in inventory.owned(node):
-                inventory = moved(inventory, operation, machine._replace(to=NOBODY), NOBODY, why)
+                inventory = moved(inventory, operation, settled_down(machine), NOBODY, why)
             return inventory
         case Asked(name) | GivenUp(name) | Granted(name) | Reported(name):
             known = inventory.machines.get(name)
@@ -122,18 +122,27 @@ def altered(
 ) -> Inventory:
     """A change of one machine."""
     match change:
-        case Asked(_, to):
-            return put(inventory, machine._replace(to=to))
+        case Asked(_, to, live, why):
+            asked = settled_down(machine)._replace(to=to, live=operation.position if live else NOTHING, stayed=why)
+            return put(inventory, asked)
         case GivenUp(_, seen, why):
             tried = (*machine.tried, machine.node) if seen is Seen.FAILED else machine.tried
             return moved(
                 inventory, operation, machine._replace(seen=seen, seen_on=machine.node, tried=tried), NOBODY, why
             )
         case Granted(_, node, why):
-            return moved(inventory, operation, machine._replace(to=NOBODY), node, why)
+            arrives = machine.seen is Seen.LEFT and node == machine.to
+            rest = machine._replace(to=NOBODY, live=NOTHING) if arrives else settled_down(machine)
+            return moved(inventory, operation, rest, node, why)
         case Reported(_, seen):
             tried = () if seen is Seen.RUNNING else machine.tried
             return put(inventory, machine._replace(seen=seen, seen_on=machine.node, tried=tried))
+
+
+def settled_down(machine: Machine) -> Machine:
+    """On its way nowhere any more: what a live migration has left elsewhere is nobody's (M6 d)."""
+    seen = Seen.OFF if machine.seen is Seen.LEFT else machine.seen
+    return machine._replace(to=NOBODY, live=NOTHING, seen=seen)
 
 
 def put(inventory: Inventory, machine: Machine) -> Inventory:
@@ -144,5 +153,5 @@ def put(inventory: Inventory, machine: Machine) -> Inventory:
 def moved(inventory: Inventory, operation: Operation, machine: Machine, node: NodeId, why: str) -> Inventory:
     """The owner changes: a new grant, and a line of history."""
     move = Move(operation.position, machine.name, machine.node, node, why, operation.wall_s)
-    after = put(inventory, machine._replace(node=node, grant=operation.position))
+    after = put(inventory, machine._replace(node=node, grant=operation.position, stayed=""))
     return after._replace(moves=(*inventory.moves, move)[-MOVES_MAX:])

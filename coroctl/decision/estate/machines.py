@@ -1,5 +1,7 @@
 """This node's own machines: when they are started and resumed (M1), destroyed (M3), paused (M4), and given up (M2 a).
 
+`migration` has the rules of those that are moved live (M6).
+
 Why a machine that was given up is not started again by a later life of this node, which does not remember: that life
 starts nothing before it has caught up with a holder that has heard of it (replica.told_by_leader), and what the holder
 has granted to others on the former life's word was made before that.
@@ -9,17 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.decision.estate import replica
+from coroctl.decision.estate import migration, replica
 from coroctl.decision.estate.actions import Alarm, Command, Event, Notes, Order, StoreNotes
 from coroctl.decision.estate.values import (
     NOTHING,
     RECOVERY,
-    REPORTS_MAX,
     UNKNOWN_COUNT,
     Domain,
     Machine,
     Position,
-    Report,
     Seen,
     Wanted,
 )
@@ -44,6 +44,7 @@ ENDED = {
     Order.PAUSE: Event.PAUSED,
     Order.RESUME: Event.RESUMED,
     Order.DESTROY: Event.DESTROYED,
+    Order.MIGRATE: Event.MIGRATED,
 }
 
 
@@ -59,6 +60,7 @@ def act(turn: Turn) -> None:
         if turn.facts.suspended:
             pause_all(turn)
         elif not turn.life.rules.heard_the_epoch or replica.caught_up(turn):
+            migration.expect(turn)
             destroy_foreign(turn)
             for machine in owned(turn):
                 tend(turn, machine)
@@ -69,7 +71,7 @@ def act(turn: Turn) -> None:
 def tell(turn: Turn, order: Order, machine: Machine) -> None:
     """One command, unless one is under way for this machine or has just been given."""
     own = turn.own
-    if machine.name in own.commands:
+    if machine.name in own.commands and not aborts(turn, order, machine):
         return
     last, again = own.again.get(machine.name, (order, 0))
     if turn.now < again and order is last:
@@ -82,6 +84,12 @@ def tell(turn: Turn, order: Order, machine: Machine) -> None:
         again={**own.again, machine.name: (order, turn.now + wait_us)},
     )
     turn.do(Command(number, order, machine))
+
+
+def aborts(turn: Turn, order: Order, machine: Machine) -> bool:
+    """M6 (e): a pause does not wait for a migration; what becomes of that is seen then."""
+    migrates = turn.own.commands[machine.name][1] is Order.MIGRATE
+    return migrates and order is Order.PAUSE and turn.life.rules.copying_is_aborted
 
 
 def domain_of(turn: Turn, machine: Machine) -> Domain | None:
@@ -142,11 +150,13 @@ def running(turn: Turn) -> list[Machine]:
 
 
 def foreign(turn: Turn) -> list[Machine]:
-    """Machines that are here, and another node's or nobody's: never one that is not managed."""
+    """Machines that are here, and another node's or nobody's: never one that is not managed, or comes as is asked."""
     found = []
     for domain in (turn.own.domains or {}).values():
         machine = turn.inventory.machines.get(domain.name)
-        if machine is not None and machine.uuid == domain.uuid and machine.node != turn.life.node:
+        if machine is None or machine.uuid != domain.uuid or machine.node == turn.life.node:
+            continue
+        if not migration.is_expected(turn, machine, domain):
             found.append(machine)
     return found
 
@@ -183,13 +193,40 @@ def tend(turn: Turn, machine: Machine) -> None:
         unnote(turn, machine.name)
     if machine.name in turn.own.given_up:
         return
-    if machine.to not in (NOBODY, turn.life.node):
+    if machine.to not in (NOBODY, turn.life.node) and machine.live == NOTHING:
         yield_up(turn, machine, seen)
+    elif migration.departs(turn, machine):
+        depart(turn, machine, domain)
+    else:
+        keep(turn, machine, domain)
+
+
+def keep(turn: Turn, machine: Machine, domain: Domain | None) -> None:
+    """It is this node's, and stays so."""
+    seen = domain.seen if domain is not None else Seen.OFF
+    if migration.is_leftover(turn, machine, domain):
+        if not arriving(turn, machine):
+            tell(turn, Order.RESUME if migration.arrived(turn, machine) else Order.DESTROY, machine)
+    elif migration.is_stuck(machine, domain):
+        tell(turn, Order.RESUME, machine)
     elif seen in LIVE and machine.name in turn.own.notes.paused and not arriving(turn, machine):
         # Also if it is shown as running: a pause may be under way, of a former life even.
         tell(turn, Order.RESUME, machine)
     elif seen is Seen.OFF and machine.wanted is Wanted.RUNNING and not turn.life.leaving:
         tell(turn, Order.START, machine)
+
+
+def depart(turn: Turn, machine: Machine, domain: Domain | None) -> None:
+    """Another node is to have it by live migration (M6)."""
+    seen = domain.seen if domain is not None else Seen.OFF
+    if seen is Seen.OFF:
+        yield_up(turn, machine, seen)
+    elif migration.is_stuck(machine, domain) or machine.name in turn.own.notes.paused:
+        keep(turn, machine, domain)
+    elif seen is not Seen.RUNNING:
+        migration.stay(turn, machine.name, f"it is {seen.value}")
+    elif not turn.life.leaving and not migration.waits(turn, machine):
+        tell(turn, Order.MIGRATE, machine)
 
 
 def yield_up(turn: Turn, machine: Machine, seen: Seen) -> None:
@@ -201,12 +238,12 @@ def yield_up(turn: Turn, machine: Machine, seen: Seen) -> None:
     if seen in LIVE or turn.life.rules.stopped_before_given_up:
         tell(turn, Order.STOP, machine)
     elif machine.name not in turn.own.commands:
-        give_up(turn, machine, failed=False)
+        give_up(turn, machine, Seen.OFF)
 
 
-def give_up(turn: Turn, machine: Machine, *, failed: bool) -> None:
-    """From here on it is not started under this grant."""
-    given_up = {**turn.own.given_up, machine.name: (machine.grant, failed)}
+def give_up(turn: Turn, machine: Machine, seen: Seen) -> None:
+    """From here on it is not started under this grant. `seen`: off, failed or left."""
+    given_up = {**turn.own.given_up, machine.name: (machine.grant, seen)}
     turn.own = turn.own._replace(given_up=given_up)
     unnote(turn, machine.name)
 
@@ -215,6 +252,10 @@ def forget_given_up(turn: Turn) -> None:
     """A later grant is another matter."""
     given_up = turn.own.given_up
     machines = turn.inventory.machines
+    departing = {name: one for name, one in turn.own.departures.items() if name in machines}
+    departing = {name: one for name, one in departing.items() if machines[name].live == one.live}
+    if len(departing) < len(turn.own.departures):
+        turn.own = turn.own._replace(departures=departing)
     kept = {name: one for name, one in given_up.items() if name in machines and machines[name].grant == one[0]}
     if len(kept) < len(given_up):
         turn.own = turn.own._replace(given_up=kept)
@@ -269,9 +310,20 @@ def ended(turn: Turn, number: int, why: str | None) -> None:
     machine = turn.inventory.machines.get(found)
     if order is Order.START and machine is not None and machine.node == turn.life.node:
         if is_off(turn, machine):
-            give_up(turn, machine, failed=True)
+            give_up(turn, machine, Seen.FAILED)
+    elif order is Order.MIGRATE:
+        # The next ask is another wish.
+        turn.own = turn.own._replace(again={name: one for name, one in turn.own.again.items() if name != found})
+        not_copied(turn, found, why)
     else:
         turn.alarm(Alarm.COMMAND, found, f"{order.value}: {why}")
+
+
+def not_copied(turn: Turn, name: str, why: str) -> None:
+    """M6 (c): it stays, unless it is off, for whatever reason."""
+    machine = turn.inventory.machines.get(name)
+    if machine is not None and not is_off(turn, machine):
+        migration.stay(turn, name, why)
 
 
 def started(turn: Turn, name: str) -> None:
@@ -288,7 +340,8 @@ def stopped(turn: Turn, name: str) -> None:
     if machine is None or machine.node != turn.life.node or machine.to in (NOBODY, machine.node):
         return
     if is_off(turn, machine):
-        give_up(turn, machine, failed=False)
+        left = migration.has_left(machine, domain_of(turn, machine))
+        give_up(turn, machine, Seen.LEFT if left else Seen.OFF)
 
 
 def resumed(turn: Turn, name: str) -> None:
@@ -302,42 +355,6 @@ def is_off(turn: Turn, machine: Machine) -> bool:
     """As the hypervisor shows it; somebody may have started it meanwhile."""
     domain = domain_of(turn, machine)
     return turn.own.domains is not None and (domain is None or domain.seen is Seen.OFF)
-
-
-# What is told
-
-
-def reports(turn: Turn) -> tuple[Report, ...]:
-    """Where the inventory says otherwise of this node's own machines, the first few."""
-    found = []
-    for machine in owned(turn):
-        if machine.name in turn.own.given_up:
-            failed = turn.own.given_up[machine.name][1]
-            found.append(Report(machine.name, machine.grant, Seen.FAILED if failed else Seen.OFF, given_up=True))
-        elif machine.name not in turn.own.commands:
-            seen = seen_of(turn, machine)
-            if (seen, turn.life.node) != (machine.seen, machine.seen_on):
-                found.append(Report(machine.name, machine.grant, seen))
-        if len(found) >= REPORTS_MAX:
-            break
-    return tuple(found)
-
-
-def seen_of(turn: Turn, machine: Machine) -> Seen:
-    """What this node can say of it."""
-    if turn.own.domains is None:
-        return Seen.UNKNOWN
-    domain = domain_of(turn, machine)
-    return domain.seen if domain is not None else Seen.OFF
-
-
-def processes(turn: Turn) -> int:
-    """Managed machines that have a process here."""
-    if turn.own.domains is None:
-        return UNKNOWN_COUNT
-    known = turn.inventory.machines
-    names = turn.own.notes.managed
-    return sum(1 for one in turn.own.domains.values() if one.seen in LIVE and (one.name in known or one.name in names))
 
 
 # Notes

@@ -1,4 +1,6 @@
-"""Machines that have no owner, one by one, to nodes that can have them. docs/machines.md, Recovery. The holder's.
+"""Machines that have no owner, one by one, to nodes that can have them: where an operator wants them, else anywhere.
+
+docs/machines.md, Recovery and M6 (f). The holder's.
 
 The queue is the inventory itself: what has no owner and should run. So the next holder goes on where this one ended,
 and what was given to a node by one is not given to another one by the next: an owner changes only by M2.
@@ -9,8 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.decision.estate import desk, replica
-from coroctl.decision.estate.actions import Alarm
-from coroctl.decision.estate.values import RECOVERY, Seen, Wanted
+from coroctl.decision.estate.actions import Alarm, Event
+from coroctl.decision.estate.inventory import MOVED, MOVED_LIVE
+from coroctl.decision.estate.values import RECOVERY, Asked, Seen, Wanted
+from coroctl.decision.settings import SECOND
 from coroctl.decision.values import NOBODY
 
 if TYPE_CHECKING:
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
 
 STARTS_AT_ONCE = 4
 """On one node: more would not be up sooner, and who waits gets the best choice of a later moment."""
+
+
+STRANDED_US = 10 * SECOND
+"""A target that cannot have its machine for so long gets it no more."""
 
 
 class Host:
@@ -40,6 +48,8 @@ class Host:
 
 def follow(turn: Turn) -> None:
     """Place as much as can be placed now."""
+    if replica.leads(turn):
+        place_moved(turn)
     queue = [one for one in turn.inventory.queue() if one.wanted is Wanted.RUNNING and one.to == NOBODY]
     left: set[str] = set()
     if queue and replica.leads(turn):
@@ -57,14 +67,38 @@ def follow(turn: Turn) -> None:
             turn.over(what, about)
 
 
+def place_moved(turn: Turn) -> None:
+    """What an operator wants elsewhere, and has no owner any more, goes where it is wanted; after a while, anywhere.
+
+    Whoever was to have it never owned it, so that needs no fencing; a copy that waits there is destroyed (M6 d).
+    """
+    stranded = {}
+    for machine in turn.inventory.machines.values():
+        free = machine.node == NOBODY or not turn.life.rules.given_up_by_owner
+        if machine.to in (NOBODY, machine.node) or not free:
+            continue
+        why = desk.unfit(turn, machine.to, machine)
+        if not why:
+            desk.grant(turn, machine, machine.to, MOVED_LIVE if machine.seen is Seen.LEFT else MOVED)
+        elif machine.node == NOBODY and machine.wanted is Wanted.RUNNING:
+            since = stranded[machine.name] = turn.desk.stranded.get(machine.name, turn.now)
+            if turn.now >= since + STRANDED_US:
+                replica.make(turn, Asked(machine.name, NOBODY))
+                turn.log(Event.NOT_GIVEN, machine.name, machine.to, why)
+            else:
+                turn.wake_at(since + STRANDED_US)
+    if stranded != turn.desk.stranded:
+        turn.desk = turn.desk._replace(stranded=stranded)
+
+
 def hosts_of(turn: Turn) -> dict[NodeId, Host]:
     """Who may be given machines, with what is free there once all that it has been given is up."""
     nodes = {turn.life.node, *replica.heard(turn)}
     hosts = {node: host for node in sorted(nodes) if (host := host_of(turn, node)) is not None}
     for machine in turn.inventory.machines.values():
         host = hosts.get(machine.node)
-        running = (machine.seen, machine.seen_on) == (Seen.RUNNING, machine.node)
-        if host is not None and machine.wanted is Wanted.RUNNING and not running:
+        there = machine.seen is Seen.LEFT or (machine.seen, machine.seen_on) == (Seen.RUNNING, machine.node)
+        if host is not None and machine.wanted is Wanted.RUNNING and not there:
             host.take(machine)
     return hosts
 

@@ -24,6 +24,10 @@ class Rules(NamedTuple):
     """M2 (a): a machine is given up only after the hypervisor has said that no start of it is under way."""
     arriving_is_left: bool = True
     """M3: a machine that is arriving by live migration is not destroyed."""
+    leftover_is_destroyed: bool = True
+    """M6 (d): an owner resumes no copy that came otherwise than by a grant on its former owner's word."""
+    copying_is_aborted: bool = True
+    """M6 (e): below quorum a live migration is aborted, and the machine paused."""
     pause_below_quorum: bool = True
     """M4."""
     noted_before_paused: bool = True

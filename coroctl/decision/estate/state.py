@@ -11,7 +11,7 @@ from coroctl.decision.estate.actions import Action, Log, Notes, Order, Warn, War
 from coroctl.decision.estate.inventory import EMPTY, Inventory
 from coroctl.decision.estate.rules import RULES, Rules
 from coroctl.decision.estate.values import EMPTY as NO_STOCK
-from coroctl.decision.estate.values import NOTHING, Domain, Operation, Position, Stock, Wait
+from coroctl.decision.estate.values import NOTHING, Domain, Operation, Position, Seen, Stock, Wait
 from coroctl.decision.making import Making
 from coroctl.decision.values import NOBODY
 
@@ -89,6 +89,18 @@ class Desk(NamedTuple):
     """Since when something has not been acknowledged; 0: nothing waits."""
     steps: tuple[tuple[int, Step, int], ...] = ()
     """Asked for by the lease's core, and not done: number, step, when."""
+    stranded: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
+    """Machines without an owner that their target cannot have; since when."""
+
+
+class Departure(NamedTuple):
+    """A machine of this node's that another one is to get by live migration (M6)."""
+
+    live: Position
+    """Which ask."""
+    since: int
+    stayed: str = ""
+    """Why it came to nothing; empty if it has not."""
 
 
 class Own(NamedTuple):
@@ -101,8 +113,11 @@ class Own(NamedTuple):
     """Under way, by machine: at most one each."""
     again: dict[str, tuple[Order, int]] = {}  # noqa: RUF012
     """What each machine was told last, and when it may be told the same again."""
-    given_up: dict[str, tuple[Position, bool]] = {}  # noqa: RUF012
-    """Grants under which a machine is not started here any more; and whether because its start failed."""
+    given_up: dict[str, tuple[Position, Seen]] = {}  # noqa: RUF012
+    """Grants under which a machine is not started here any more; and what became of it: OFF, FAILED or LEFT."""
+    departures: dict[str, Departure] = {}  # noqa: RUF012
+    expected: dict[str, Position] = {}  # noqa: RUF012
+    """Machines that are to come by live migration, and the asks that were known here before anything came."""
     notes: Notes = Notes()
     noted: Notes = Notes()
     """As stored."""

@@ -51,6 +51,8 @@ class Seen(Enum):
     OFF = "off"
     FAILED = "failed"
     """It could not be started."""
+    LEFT = "left"
+    """It has left by live migration (M6): its memory is where it was meant to go, paused."""
     UNKNOWN = "unknown"
 
 
@@ -76,6 +78,10 @@ class Machine(NamedTuple):
     """The owner is asked to give it up, so that this node may have it."""
     tried: tuple[NodeId, ...] = ()
     """Who has failed to start it since it last ran."""
+    live: Position = NOTHING
+    """M6: `to` is to get it by live migration, as the operation at that position asks. NOTHING: it is stopped first."""
+    stayed: str = ""
+    """Why its last live move came to nothing, until the next move."""
 
 
 class Opened(NamedTuple):
@@ -101,6 +107,10 @@ class Asked(NamedTuple):
 
     name: str
     to: NodeId
+    live: bool = False
+    """M6: to let it go by live migration."""
+    why: str = ""
+    """Of a live move that is withdrawn: why the machine stays."""
 
 
 class GivenUp(NamedTuple):
@@ -162,6 +172,10 @@ class Report(NamedTuple):
     seen: Seen
     given_up: bool = False
     """It does not run here, and will not be started under that grant."""
+    stayed: Position = NOTHING
+    """M6 (c): the live move that was asked for at that position has come to nothing."""
+    why: str = ""
+    """Of that."""
 
 
 class Word(NamedTuple):
@@ -229,6 +243,8 @@ class Stock(NamedTuple):
 
 EMPTY = Stock()
 """Of a node that has nothing to do with machines."""
+WHY_MAX = 200
+"""Characters of a report's reason."""
 REPORTS_MAX = 16
 """In one heartbeat; the rest follow when these are in the inventory."""
 
@@ -241,4 +257,7 @@ class Domain(NamedTuple):
     seen: Seen
     """RUNNING, PAUSED or OFF (defined, and no process)."""
     arriving: bool = False
-    """By live migration: it is paused, and what runs is still elsewhere. (Or it is just being started.)"""
+    """By live migration: it is paused, and what runs is still elsewhere. (Or it is just being started.) Where it is
+    migrated from it is shown so for the last moment."""
+    left: bool = False
+    """Off, since a live migration took it away."""
