@@ -78,6 +78,9 @@ class ListenerConf(NamedTuple):
     watchdog_device: str | None
     watchdog_s: int
     on_clean_stop: str
+    migration_uri: str | None
+    """None: a machine is stopped and started to be moved."""
+    migration_s: int
     port: int
     keyfile: str
     lock_dir: str
@@ -194,6 +197,8 @@ def _listener(keys: Mapping[str, str | int], *, present: bool) -> ListenerConf:
         watchdog_device=_optional(values, "watchdog_device"),
         watchdog_s=_number(values, "watchdog_s"),
         on_clean_stop=_word(values, "on_clean_stop"),
+        migration_uri=_optional(values, "migration_uri"),
+        migration_s=_number(values, "migration_s"),
         port=_number(values, "port"),
         keyfile=_word(values, "keyfile"),
         lock_dir=_word(values, "lock_dir"),

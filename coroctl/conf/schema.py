@@ -28,6 +28,8 @@ class Type(Enum):
     PATH = "absolute path"
     DEVICE = "network device"
     UNIT = "systemd unit"
+    LIBVIRT = "libvirt URI with %s"
+    """%s: a node's address."""
 
 
 class Key(NamedTuple):
@@ -259,6 +261,8 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "fence_conf": _path("/etc/corolistener/fence.conf"),
         "watchdog_device": _path(),
         "watchdog_s": _number(1, 3600, 10, "s"),
+        "migration_uri": Key(Type.LIBVIRT),
+        "migration_s": _number(1, 86_400, 600, "s"),
         "on_clean_stop": Key(Type.WORD, choices=("keep", "recover"), default="keep"),
         "port": _number(1, 65535, 5420),
         "keyfile": _path("/etc/corolistener/authkey"),

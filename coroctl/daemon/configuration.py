@@ -98,6 +98,7 @@ def settings_of(loaded: Loaded, *, dead_man: bool = True) -> Settings:
         service_kill_us=listener.service_kill_ms * MS,
         fencing=Fencing(listener.fencing),
         recover_stopped=listener.on_clean_stop == "recover",
+        migrates=listener.migration_uri is not None,
     )
 
 

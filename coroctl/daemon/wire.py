@@ -150,8 +150,10 @@ REPORT = Record(
     Report,
     name=Text(NAME_MAX),
     grant=POSITION,
-    seen=Choice(Seen.RUNNING, Seen.PAUSED, Seen.OFF, Seen.FAILED, Seen.UNKNOWN),
+    seen=Choice(Seen.RUNNING, Seen.PAUSED, Seen.OFF, Seen.FAILED, Seen.UNKNOWN, Seen.LEFT),
     given_up=FLAG,
+    stayed=POSITION,
+    why=Text(WHY_MAX),
 )
 WORD = Record(Word, node=NODE, incarnation=COUNT, watchdog_us=DURATION, stopping=FLAG)
 WAIT = Record(Wait, node=NODE, waits_for=Choice(*WaitsFor), until_s=COUNT, why=Text(WHY_MAX))

@@ -32,9 +32,8 @@ def draw_machines(seed: int) -> Schedule:
     return drawn._replace(faults=tuple(sorted(faults, key=lambda one: one.at)), replicas=replicas)
 
 
-def draw_migrations(seed: int) -> Schedule:
-    """The schedule of a seed with machines whose moves are live; more of them, and what migrations suffer from."""
-    drawn = draw_machines(seed)
+def with_migrations(drawn: Schedule, seed: int) -> Schedule:
+    """A schedule with machines, whose moves are live; more of them, and what migrations suffer from."""
     random = Random(f"migrations of {seed}")  # noqa: S311  (a schedule, not a secret)
     moves = [command(random, drawn.nodes) for _ in range(random.randint(5, COMMANDS // 2))]
     faults = [*drawn.faults, *moves, *(migration_fault(random, drawn.nodes) for _ in range(random.randint(1, 6)))]

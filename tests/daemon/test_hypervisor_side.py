@@ -12,7 +12,7 @@ import pytest
 
 from coroctl.daemon.machines import driver, session
 from coroctl.daemon.machines.driver import Libvirt
-from coroctl.daemon.machines.hypervisor import HypervisorError
+from coroctl.daemon.machines.hypervisor import HypervisorError, Route
 from coroctl.daemon.machines.side import HypervisorSide
 from coroctl.daemon.rendering import Level
 from coroctl.decision.estate.actions import Command, Order
@@ -64,10 +64,15 @@ class Told:
         return any(note.startswith(words) for note in self.notes)
 
 
+def route(_: NodeId) -> Route:
+    """libvirt's test driver migrates nothing."""
+    return Route("test:///default", 1)
+
+
 @contextlib.asynccontextmanager
 async def connected() -> AsyncIterator[tuple[HypervisorSide, Told]]:
     told = Told()
-    side = HypervisorSide(told.tell, told.note, partial(Libvirt, uri=URI))
+    side = HypervisorSide(told.tell, told.note, route, partial(Libvirt, uri=URI))
     try:
         yield side, told
     finally:

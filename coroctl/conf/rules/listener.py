@@ -147,6 +147,15 @@ def _fencing(subject: Subject) -> Iterator[Remark]:
         yield error(line, f"corosync would take {quoted(listener.watchdog_device)} before corolistener can")
 
 
+@rule("migration")
+def _migration(subject: Subject) -> Iterator[Remark]:
+    """Whoever reaches libvirtd's TCP port commands every machine of that node."""
+    uri = subject.cluster.listener.migration_uri or ""
+    if uri.startswith("qemu+tcp:"):
+        message = "qemu+tcp: commands to libvirtd and machines' memory cross the network in the clear"
+        yield warning(subject.line("corolistener.migration_uri"), message, "qemu+tls://%s/system")
+
+
 @rule("prio-missing")
 def _prio_missing(subject: Subject) -> Iterator[Remark]:
     """The default is 1: such a node can become master, behind all others."""
@@ -264,6 +273,7 @@ RULES = (
     _slack,
     _holdoff,
     _fencing,
+    _migration,
     _prio_missing,
     _prio_equal,
     _prio_zero,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ DEVICE_MAX = 15
 UNIT_MAX = 255
 UNIT_SUFFIXES = (".service", ".target", ".scope", ".slice", ".socket", ".mount", ".timer", ".path")
 HOST_MAX = 253
+URI_MAX = 255
+URI_SCHEMES = ("qemu+tls", "qemu+ssh", "qemu+libssh", "qemu+libssh2", "qemu+tcp")
+"""Of libvirt's transports those that reach another machine and ask nobody for a password."""
+_URI = re.compile(r"([a-z_][a-z0-9_.-]*@)?%s(:[1-9][0-9]{0,4})?/system(\?[^#?]*)?")
 _UNIT_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@")
 _HOST_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 
@@ -64,6 +69,20 @@ def _host(_: Key, value: str) -> str:
     return ""
 
 
+def _libvirt(_: Key, value: str) -> str:
+    """What libvirtd would be asked to connect to: a typing error must not be found by the first move."""
+    if not value.isascii() or not value.isprintable() or " " in value or len(value) > URI_MAX:
+        return f"a URI has at most {URI_MAX} printable ASCII characters, and no blanks"
+    scheme, rest = value.split("://", 1) if "://" in value else (value, "")
+    if scheme not in URI_SCHEMES:
+        return f"one of {', '.join(f'{one}://' for one in URI_SCHEMES)} is expected"
+    if value.count("%") != 1 or "%s" not in rest.partition("/")[0]:
+        return "exactly one %s is expected, in the place of a node's address"
+    if not _URI.fullmatch(rest):
+        return "a URI such as qemu+tls://%s/system is expected"
+    return ""
+
+
 def _path(_: Key, value: str) -> str:
     if not value.startswith("/"):
         return "an absolute path is expected"
@@ -95,6 +114,7 @@ _CHECKS: dict[Type, Callable[[Key, str], str]] = {
     Type.WORD: _word,
     Type.IPV4: _ipv4,
     Type.HOST: _host,
+    Type.LIBVIRT: _libvirt,
     Type.PATH: _path,
     Type.DEVICE: _device,
     Type.UNIT: _unit,

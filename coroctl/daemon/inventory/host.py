@@ -21,6 +21,7 @@ from coroctl.decision.estate.facts import concerned, differs, facts_of
 from coroctl.decision.estate.fences import may_feed
 from coroctl.decision.estate.picture import brief, picture
 from coroctl.decision.estate.replica import serve
+from coroctl.decision.messages import COLD, Verb
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
@@ -205,7 +206,8 @@ class EstateHost:
     def pass_on(self, request: Request) -> None:
         """An operator's request about machines."""
         edit = request.edit
-        self.tell(events.Wish(request.id, edit.verb, edit.text, edit.node, request.origin, edit.actor))
+        wish = events.Wish(request.id, edit.verb, edit.text, edit.node, request.origin, edit.actor)
+        self.tell(wish._replace(cold=edit.verb is Verb.MACHINE_MOVE and edit.value == COLD))
 
     async def carry_out(self, step: Step) -> None:
         """A step of the lease's core about machines, to its end. StepFailed says why not."""

@@ -59,6 +59,13 @@ def number(value: object) -> int:
     return value
 
 
+def flag(value: object) -> bool:
+    """Yes or no."""
+    if not isinstance(value, bool):
+        raise RowError(f"{value!r:.60} is neither true nor false")
+    return value
+
+
 def node(value: object) -> NodeId:
     """A nodeid, or 0."""
     found = number(value)
@@ -112,13 +119,15 @@ MACHINE: tuple[Callable[[object], Any], ...] = (
     position,
     node,
     nodes,
+    position,
+    text,
 )
 MOVE: tuple[Callable[[object], Any], ...] = (position, text, node, node, text, number)
 CHANGES: dict[str, tuple[type[Change], tuple[Callable[[object], Any], ...]]] = {
     "opened": (Opened, (position,)),
     "adopted": (Adopted, (machine,)),
     "forgotten": (Forgotten, (text,)),
-    "asked": (Asked, (text, node)),
+    "asked": (Asked, (text, node, flag, text)),
     "given-up": (GivenUp, (text, SEEN, text)),
     "node-failed": (NodeFailed, (node, number, text)),
     "granted": (Granted, (text, node, text)),

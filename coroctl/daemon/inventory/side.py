@@ -12,6 +12,7 @@ from coroctl.daemon.fencing.side import FencingSide
 from coroctl.daemon.hooks import Hook
 from coroctl.daemon.inventory.host import EstateHost, Tools
 from coroctl.daemon.inventory.keeper import Keeper
+from coroctl.daemon.machines.hypervisor import HypervisorError, Route
 from coroctl.daemon.machines.side import HypervisorSide
 from coroctl.daemon.pull_wire import About
 from coroctl.daemon.rendering import Level, alarm_name
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from coroctl.conf.cluster import Cluster
     from coroctl.daemon.configuration import Loaded
     from coroctl.daemon.hooks import Hooks
     from coroctl.daemon.kit import Note
@@ -50,6 +52,16 @@ class Peers:
     async def machine(self, source: NodeId, name: str) -> bytes:
         """A machine of its hypervisor."""
         return await self._pull.machine(source, name, self._own())
+
+
+def route(cluster: Cluster, node: NodeId) -> Route:
+    """To a node's hypervisor, for live migration. HypervisorError if the file says none."""
+    address = next((one.address for one in cluster.nodes if one.nodeid == node), "")
+    uri = cluster.listener.migration_uri
+    if not uri or not address:
+        raise HypervisorError("no migration_uri is set" if not uri else f"node {node} has no address")
+    # In a URI, colons in an address must not be taken for the one before a port.
+    return Route(uri.replace("%s", f"[{address}]" if ":" in address else address), cluster.listener.migration_s)
 
 
 class Teller:
@@ -98,7 +110,7 @@ class MachineSide:
         self._fencing = FencingSide(
             self._fence_conf, lambda event: self.host.tell(event), lambda: self.host.may_feed(), note
         )
-        self._hypervisor = HypervisorSide(lambda event: self.host.tell(event), note)
+        self._hypervisor = HypervisorSide(lambda event: self.host.tell(event), note, self._route)
         tools = Tools(self._keeper, peers, Teller(note, hooks), self._hypervisor, self._fencing)
         self.host = EstateHost(node, tools, tell)
 
@@ -134,6 +146,10 @@ class MachineSide:
         cluster = self._loaded().cluster
         names = {node.nodeid: node.name for node in cluster.nodes if node.nodeid is not None}
         return cluster.listener.fence_conf, names
+
+    def _route(self, node: NodeId) -> Route:
+        """HypervisorError if the file says none."""
+        return route(self._loaded().cluster, node)
 
     async def close(self) -> None:
         """Machines stay as they are (M5)."""

@@ -29,7 +29,7 @@ from coroctl.errors import CoroctlError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from coroctl.daemon.machines.hypervisor import Domain, Told
+    from coroctl.daemon.machines.hypervisor import Domain, Route, Told
 
 T = TypeVar("T")
 
@@ -43,7 +43,6 @@ PAUSE_S = 5.0
 START_S = 60.0
 END_S = 45.0
 """libvirt waits 15 s for a qemu that is to end, and 15 s more for one that it has killed."""
-MIGRATE_S = 600.0
 
 
 class _Call(NamedTuple):
@@ -138,15 +137,25 @@ class Libvirt:
     async def xml(self, name: str) -> str:
         return await self._call("read", name, BRIEF_S, lambda session: session.xml(name))
 
-    async def migrate(self, name: str, uri: str) -> None:
-        session = self._session
+    async def migrate(self, name: str, route: Route) -> None:
+        late: list[asyncio.Task[None]] = []
+        timer = self._loop.call_later(route.limit_s, lambda: late.append(self._loop.create_task(self.abort(name))))
         try:
-            await self._do("migrate", name, MIGRATE_S, lambda session, name: session.migrate(name, uri))
-        except HypervisorUnknown:
-            # A guest that writes faster than the network carries never arrives.
-            if session is not None:
-                self._begin_thread(f"abort {name}", partial(session.abort, name))
+            limit_s = route.limit_s + END_S
+            await self._do("migrate", name, limit_s, lambda session, name: session.migrate(name, route.uri))
+        except HypervisorError:
+            if late:
+                raise HypervisorError(f"migrate {name}: aborted, it had not arrived in {route.limit_s:g} s") from None
             raise
+        finally:
+            timer.cancel()
+            await asyncio.gather(*late)
+
+    async def abort(self, name: str) -> None:
+        session = self._session
+        if session is not None:
+            answer = self._begin_thread(f"abort {name}", partial(session.abort, name))
+            await _answered(answer, self._loop.time() + PAUSE_S)
 
     async def _do(self, verb: str, name: str, timeout_s: float, change: Callable[[Session, str], None]) -> None:
         """What has become of the machine is shown before the end of the call."""

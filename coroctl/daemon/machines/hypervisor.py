@@ -71,6 +71,14 @@ class Gone(NamedTuple):
 Told = Picture | Gone
 
 
+class Route(NamedTuple):
+    """The way to another node's hypervisor."""
+
+    uri: str
+    limit_s: float
+    """A migration that takes longer is aborted: a guest that writes faster than the network carries never arrives."""
+
+
 class Hypervisor(Protocol):
     """One node's. Every call ends in bounded time, and raises HypervisorError or HypervisorUnknown.
 
@@ -116,5 +124,8 @@ class Hypervisor(Protocol):
     async def xml(self, name: str) -> str:
         """Its definition as it would be started next, passwords included."""
 
-    async def migrate(self, name: str, uri: str) -> None:
-        """Move it running to the hypervisor at that URI, which defines it; here it is undefined."""
+    async def migrate(self, name: str, route: Route) -> None:
+        """Copy it, as it runs, to another hypervisor, where it stays paused, and defined; here it is off then."""
+
+    async def abort(self, name: str) -> None:
+        """End a migration of it that this driver has begun, if it is not too late. Raises nothing."""

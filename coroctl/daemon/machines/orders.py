@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from coroctl.daemon.machines import hypervisor
-    from coroctl.daemon.machines.hypervisor import Hypervisor, Told
+    from coroctl.daemon.machines.hypervisor import Hypervisor, Route, Told
     from coroctl.decision.estate.actions import Command
     from coroctl.decision.estate.values import Machine
+    from coroctl.model import NodeId
 
 STOP_GRACE_S = 60.0
 AGAIN_S = 1.0
@@ -40,6 +41,8 @@ SEEN = {
     State.UNKNOWN: Seen.UNKNOWN,
 }
 """What is left of a crashed guest is a process that executes nothing."""
+LEFT = "migrated"
+"""Why a machine is off that runs, or waits to, where a live migration has taken it."""
 ARRIVING = frozenset({"migration", "starting up"})
 """Why a machine is paused that will run, or vanish again, without anybody's doing."""
 REACHED: dict[Order, frozenset[State]] = {
@@ -48,6 +51,7 @@ REACHED: dict[Order, frozenset[State]] = {
     Order.PAUSE: frozenset({State.PAUSED, State.OFF, State.CRASHED}),
     Order.RESUME: frozenset({State.RUNNING}),
     Order.DESTROY: frozenset(),
+    Order.MIGRATE: frozenset({State.OFF}),
 }
 """What shows that an order was carried out whose answer is missing; one that destroys is given again."""
 
@@ -55,7 +59,7 @@ REACHED: dict[Order, frozenset[State]] = {
 def domain(one: hypervisor.Domain) -> Domain:
     """A machine as it is here. libvirt shows what is migrated to here as starting up first, and so what is started."""
     arriving = one.state is State.PAUSED and one.reason in ARRIVING
-    return Domain(one.name, one.uuid, SEEN[one.state], arriving)
+    return Domain(one.name, one.uuid, SEEN[one.state], arriving, one.state is State.OFF and one.reason == LEFT)
 
 
 def told(what: Told) -> events.Hypervisor | events.HypervisorGone:
@@ -75,11 +79,15 @@ def autostarted(picture: Picture, managed: Collection[str]) -> frozenset[str]:
 
 
 class Orders:
-    """Each command ends in one event; one after the other for each machine."""
+    """Each command ends in one event; one after the other for each machine. `route`: to a node's hypervisor."""
 
-    def __init__(self, hypervisor: Hypervisor, tell: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self, hypervisor: Hypervisor, tell: Callable[[events.Event], None], route: Callable[[NodeId], Route]
+    ) -> None:
         self._hypervisor = hypervisor
         self._tell = tell
+        self._route = route
+        self._migrating: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def give(self, command: Command) -> None:
@@ -126,6 +134,8 @@ class Orders:
                 if await self._settled(name) is not State.OFF:
                     raise HypervisorError(f"stop {name}: a start of it was under way, and has succeeded")
             case Order.PAUSE:
+                if name in self._migrating:
+                    await hypervisor.abort(name)
                 await hypervisor.pause(name)
             case Order.RESUME:
                 await self._settled(name)
@@ -133,8 +143,17 @@ class Orders:
             case Order.DESTROY:
                 await hypervisor.destroy(name)
                 await hypervisor.undefine(name)
+            case Order.MIGRATE:
+                await self._migrate(machine)
             case _:
                 assert_never(order)
+
+    async def _migrate(self, machine: Machine) -> None:
+        self._migrating.add(machine.name)
+        try:
+            await self._hypervisor.migrate(machine.name, self._route(machine.to))
+        finally:
+            self._migrating.discard(machine.name)
 
     async def _settled(self, name: str) -> State:
         """What it does when nothing is under way any more. As long as that cannot be known, it is not said."""

@@ -18,19 +18,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.daemon.kit import Note
-    from coroctl.daemon.machines.hypervisor import Told
+    from coroctl.daemon.machines.hypervisor import Route, Told
     from coroctl.decision.estate.actions import Command
     from coroctl.decision.estate.events import Event
+    from coroctl.model import NodeId
 
 
 class HypervisorSide:
     """Of one daemon, on its loop. `tell` takes the estate's events."""
 
-    def __init__(self, tell: Callable[[Event], None], note: Note, driver: Callable[..., Libvirt] = Libvirt) -> None:
+    def __init__(
+        self,
+        tell: Callable[[Event], None],
+        note: Note,
+        route: Callable[[NodeId], Route],
+        driver: Callable[..., Libvirt] = Libvirt,
+    ) -> None:
         self._tell = tell
         self._note = note
         self._driver = driver(self._heard)
-        self._orders = Orders(self._driver, tell)
+        self._orders = Orders(self._driver, tell, route)
         self._begun = False
         self._last: Told | None = None
         self._managed: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from coroctl.decision.estate.actions import Alarm
-from coroctl.decision.estate.inventory import MOVED, START_FAILED
+from coroctl.decision.estate.inventory import MOVED, MOVED_LIVE, START_FAILED
 from coroctl.decision.estate.values import LOST, NOTHING
 from coroctl.decision.values import NOBODY
 
@@ -62,7 +62,7 @@ def failures(inventory: Inventory) -> list[dict[str, Any]]:
     """The last nodes that were clear and lost their machines, the oldest first: one operation each (M2 b)."""
     found: dict[Position, list[Move]] = {}
     for move in inventory.moves:
-        if move.target == NOBODY and move.why not in (START_FAILED, MOVED):
+        if move.target == NOBODY and move.why not in (START_FAILED, MOVED, MOVED_LIVE):
             found.setdefault(move.position, []).append(move)
     return [
         {"node": moves[0].source, "why": moves[0].why, "at": moves[0].wall_s, "machines": len(moves)}
@@ -114,6 +114,8 @@ def row(one: Machine, move: Move | None) -> dict[str, Any]:
         "priority": one.priority,
         "memory_mib": one.memory_mib,
         "moving_to": one.to or None,
+        "live": one.live > NOTHING,
+        "stayed": one.stayed or None,
         "failed_on": list(one.tried),
         "last_move": moved,
     }

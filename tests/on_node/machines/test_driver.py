@@ -22,12 +22,13 @@ from coroctl.daemon.machines.hypervisor import (
     HypervisorError,
     HypervisorUnknown,
     Picture,
+    Route,
     State,
 )
 from coroctl.daemon.machines.orders import Orders, domain
 from coroctl.decision.estate import events
 from coroctl.decision.estate.actions import Command, Order
-from coroctl.decision.estate.values import Machine
+from coroctl.decision.estate.values import Machine, Seen
 from coroctl.lab.guest import LINE
 from coroctl.lab.machines import SHARED, WRITES, xml
 from coroctl.lab.run import until
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from coroctl.daemon.machines.hypervisor import Told
+    from coroctl.decision.estate.values import Domain
 
 NAME = "vm1"
+THERE = Route("qemu+tcp://node2/system", 60)
 WRITTEN = Path(WRITES) / NAME
 
 
@@ -209,9 +212,9 @@ async def test_a_machine_is_undefined_with_all_that_was_saved() -> None:
 async def ordered(node: Node, order: Order, timeout_s: float = 30) -> events.Event:
     """How the estate's order about vm1 ends."""
     ends: asyncio.Queue[events.Event] = asyncio.Queue()
-    orders = Orders(node.hypervisor, ends.put_nowait)
+    orders = Orders(node.hypervisor, ends.put_nowait, lambda _: THERE)
     try:
-        orders.give(Command(7, order, Machine(NAME, "", xml(NAME), NodeId(1))))
+        orders.give(Command(7, order, Machine(NAME, "", xml(NAME), NodeId(1), to=NodeId(2))))
         return await asyncio.wait_for(ends.get(), timeout_s)
     finally:
         await orders.close()
@@ -244,27 +247,106 @@ async def test_a_start_that_may_still_succeed_has_not_failed(monkeypatch: pytest
         assert len(processes.running()) == before + 1
 
 
-async def test_it_moves_running_to_another_node() -> None:
+def on_the_other(*words: str, check: bool = True) -> str:
+    """What the other node's libvirtd is told, and says."""
+    told = subprocess.run(["virsh", "-q", "-c", THERE.uri, *words], check=check, capture_output=True, text=True)
+    return told.stdout.strip()
+
+
+def shown(node: Node) -> Domain:
+    """The machine, as the estate is told of it."""
+    last = node.told[-1]
+    assert isinstance(last, Picture)
+    return domain(next(one for one in last.domains if one.name == NAME))
+
+
+async def test_it_is_copied_running_and_waits_there_until_it_is_resumed() -> None:
     async with running() as node:
         goes_on()
-        at = counted()
-        there = Path(SHARED) / "node2" / NAME
-        definition = await node.hypervisor.xml(NAME)
-        await node.hypervisor.migrate(NAME, "qemu+tcp://node2/system")
-        assert node.state() is None
-        until(lambda: at < counted(there) < at + 200, 5, "the guest to go on there")
+        at, there = counted(), Path(SHARED) / "node2" / NAME
+        assert await ordered(node, Order.MIGRATE) == events.Done(7)
+        assert (shown(node).seen, shown(node).left) == (Seen.OFF, True)
+        assert on_the_other("domstate", "--reason", NAME) == "paused (user)"
+        before = counted(there)
+        on_the_other("resume", NAME)
+        until(lambda: max(at, before) < counted(there) < at + 200, 5, "the guest to go on there")
         for verb in ("destroy", "undefine"):
-            subprocess.run(["virsh", "-c", "qemu+tcp://node2/system", verb, NAME], check=True)
-        await node.hypervisor.define(definition)
-        await node.hypervisor.start(NAME)
+            on_the_other(verb, NAME)
+        assert await ordered(node, Order.START) == events.Done(7)
+        assert not shown(node).left
 
 
 async def test_a_move_to_nowhere_leaves_it_here() -> None:
     async with running() as node:
         with pytest.raises((HypervisorError, HypervisorUnknown), match="migrate vm1"):
-            await node.hypervisor.migrate(NAME, "qemu+tcp://10.255.255.1/system")
+            await node.hypervisor.migrate(NAME, Route("qemu+tcp://10.255.255.1/system", 60))
         assert node.state() is State.RUNNING
         goes_on()
+
+
+@contextlib.asynccontextmanager
+async def grown() -> AsyncIterator[Node]:
+    """The machine with 2 GiB of nothing, which take some seconds to be copied at this bandwidth."""
+    async with running() as node:
+        definition = await node.hypervisor.xml(NAME)
+        large = definition.replace("2048</", "2097152</")
+        assert large != definition
+        for given in (large, definition):
+            await node.hypervisor.destroy(NAME)
+            await node.hypervisor.define(given)
+            await node.hypervisor.start(NAME)
+            if given is large:
+                subprocess.run(["virsh", "migrate-setspeed", NAME, "1"], check=True)
+                yield node
+
+
+async def begun() -> None:
+    """Until the other node has something of it."""
+    async with asyncio.timeout(10):
+        while NAME not in on_the_other("list", "--name").split():
+            await asyncio.to_thread(on_the_other, "list")
+
+
+async def test_a_migration_that_takes_too_long_is_aborted() -> None:
+    async with grown() as node:
+        with pytest.raises(HypervisorError, match=r"^migrate vm1: aborted, it had not arrived in 1 s$"):
+            await node.hypervisor.migrate(NAME, THERE._replace(limit_s=1))
+        assert node.state() is State.RUNNING
+        assert NAME not in on_the_other("list", "--name").split()
+        goes_on()
+
+
+async def test_a_pause_does_not_wait_for_a_migration() -> None:
+    """M4: what is copied is aborted, and paused here."""
+    async with grown() as node:
+        ends: asyncio.Queue[events.Event] = asyncio.Queue()
+        orders = Orders(node.hypervisor, ends.put_nowait, lambda _: THERE)
+        machine = Machine(NAME, "", "", NodeId(1), to=NodeId(2))
+        orders.give(Command(7, Order.MIGRATE, machine))
+        await begun()
+        orders.give(Command(8, Order.PAUSE, machine))
+        async with asyncio.timeout(5):
+            found = [await ends.get(), await ends.get()]
+        assert events.Done(8) in found
+        assert [one.number for one in found if isinstance(one, events.Failed)] == [7]
+        assert node.state() is State.PAUSED
+        assert not shown(node).left
+        await orders.close()
+
+
+async def test_another_life_of_the_daemon_learns_what_became_of_a_migration() -> None:
+    """It was begun by somebody else, and is not over when it is looked at: nothing is said before it is."""
+    async with grown() as node:
+        words = ("migrate", "--live", "--p2p", "--persistent", "--suspend", NAME, THERE.uri)
+        migrating = await asyncio.create_subprocess_exec("virsh", *words)
+        await begun()
+        with pytest.raises(HypervisorError, match="a migration of it is under way"):
+            await node.hypervisor.settled(NAME)
+        assert await ordered(node, Order.MIGRATE, 60) == events.Done(7)
+        assert await migrating.wait() == 0
+        assert shown(node).left
+        for verb in ("destroy", "undefine"):
+            on_the_other(verb, NAME)
 
 
 async def test_what_arrives_is_known_from_what_is_paused() -> None:
