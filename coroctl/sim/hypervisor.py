@@ -114,7 +114,7 @@ class Guests:
         """It takes its time, and goes on if the daemon dies."""
         machine, order, name = self.machine, action.order, action.machine.name
         timeline = machine.cluster.timeline
-        if order is Order.PAUSE and name in self.leaving and self.pauses_at_once(self.leaving[name]):
+        if order is Order.PAUSE and name in self.leaving and self.pauses_beside(self.leaving[name]):
             machine.estate.later(DURATIONS[order], Done(action.number))
             return
         begin = max(timeline.now, self.busy.get(name, 0))
@@ -182,11 +182,12 @@ class Guests:
 
     # Live migration
 
-    def pauses_at_once(self, migration: Migration) -> bool:
-        """The driver aborts what this life of its daemon has begun; of a former life's it knows nothing, and pauses."""
+    def pauses_beside(self, migration: Migration) -> bool:
+        """libvirt lets it. The driver first aborts what this life of its daemon has begun, and waits if that helps."""
         if migration.life == self.machine.life:
             migration.aborted = True
-            return False
+            if migration.connected():
+                return False
         one = self.all.get(migration.name)
         if one is not None and one.domain.seen is Seen.RUNNING:
             self.put(one._replace(domain=one.domain._replace(seen=Seen.PAUSED)))

@@ -52,6 +52,7 @@ class Migration:
         self.left_us = COPY_US
         self.silent_us = 0
         self.aborted = self.ran = False
+        """ran: when it began. That is what libvirt restores if it fails."""
 
     # What is there
 
@@ -87,6 +88,7 @@ class Migration:
         elif Ill.FAILS in self.source.ills:
             self.end("the disks are not shared")
         else:
+            self.ran = here.domain.seen is Seen.RUNNING
             self.left_us += self.source.slow.get(self.action.order, 0)
             domain = Domain(self.name, here.domain.uuid, Seen.PAUSED, arriving=True)
             self.target.arriving[self.name] = self
@@ -103,6 +105,7 @@ class Migration:
             return
         if self.aborted or not self.source.is_live(self.name) or self.target_gone or self.is_silent():
             self.drop_copy()
+            self.restore()
             self.end("aborted" if self.aborted else "the connection or the machine has ended")
             return
         self.left_us -= 0 if self.silent_us else STEP_US
@@ -119,7 +122,6 @@ class Migration:
     def switch(self) -> None:
         """The last bytes: nothing runs here from now on."""
         here = self.source.all[self.name]
-        self.ran = here.domain.seen is Seen.RUNNING
         self.source.put(here._replace(domain=here.domain._replace(seen=Seen.PAUSED, arriving=True)))
         copied_at = self.timeline.now
         self.timeline.after(SWITCH_US, self.finish, copied_at)
@@ -166,10 +168,18 @@ class Migration:
 
     def go_back(self) -> None:
         """As far as the source knows, the target has nothing."""
-        here = self.source.all[self.name]
-        seen = Seen.RUNNING if self.ran else Seen.PAUSED
-        self.source.put(here._replace(domain=here.domain._replace(seen=seen, arriving=False)))
+        self.restore()
         self.end("the connection was lost")
+
+    def restore(self) -> None:
+        """What ran when it began goes on, also if somebody has paused it since."""
+        if not self.source.is_live(self.name):
+            return
+        here = self.source.all[self.name]
+        domain = here.domain._replace(seen=Seen.RUNNING if self.ran else Seen.PAUSED, arriving=False)
+        if domain != here.domain:
+            self.source.busy[self.name] = self.timeline.now
+            self.source.put(here._replace(domain=domain))
 
     def drop_copy(self) -> None:
         """libvirt's target ends what it has not got whole: when it notices."""

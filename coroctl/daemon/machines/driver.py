@@ -2,7 +2,8 @@
 
 A call into libvirt blocks for as long as libvirtd, or the qemu behind it, does not answer, and nothing can interrupt
 it. So each is made on a thread of its own that is left behind when time is up. The machine that it is about gets no
-second one until it returns, and the connection no further ones: libvirtd takes five at once from each.
+second one until it returns, and the connection no further ones: libvirtd takes five at once from each. A pause alone is
+made beside a migration: that may not end for half a minute when the other node is lost, and libvirt lets it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PAUSE, MIGRATE = "pause", "migrate"
+
 URI = "qemu:///system"
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits between attempts to connect; the last one repeats."""
 BRIEF_S = 10.0
 """What libvirtd is given to connect, to tell, and to change what is written down."""
+ABORT_S = 2.0
+"""An aborted migration ends at once, unless the other node is lost. What is paused before that end libvirt resumes."""
 PAUSE_S = 5.0
 """A node without quorum has ten seconds for all its machines."""
 START_S = 60.0
@@ -78,7 +83,8 @@ class Libvirt:
         """In the last picture; None if the last word was that it is gone."""
         self._shown = asyncio.Event()
         """Replaced by a new one with each picture."""
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[tuple[str, bool], _Call] = {}
+        """By machine, and whether it is a migration: a pause does not wait for one."""
 
     def begin(self) -> None:
         self._following = asyncio.create_task(self._follow())
@@ -101,7 +107,7 @@ class Libvirt:
         await self._do("start", name, START_S, Session.start)
 
     async def pause(self, name: str) -> None:
-        await self._do("pause", name, PAUSE_S, Session.pause)
+        await self._do(PAUSE, name, PAUSE_S, Session.pause)
 
     async def resume(self, name: str) -> None:
         await self._do("resume", name, BRIEF_S, Session.resume)
@@ -142,7 +148,7 @@ class Libvirt:
         timer = self._loop.call_later(route.limit_s, lambda: late.append(self._loop.create_task(self.abort(name))))
         try:
             limit_s = route.limit_s + END_S
-            await self._do("migrate", name, limit_s, lambda session, name: session.migrate(name, route.uri))
+            await self._do(MIGRATE, name, limit_s, lambda session, name: session.migrate(name, route.uri))
         except HypervisorError:
             if late:
                 raise HypervisorError(f"migrate {name}: aborted, it had not arrived in {route.limit_s:g} s") from None
@@ -154,8 +160,10 @@ class Libvirt:
     async def abort(self, name: str) -> None:
         session = self._session
         if session is not None:
-            answer = self._begin_thread(f"abort {name}", partial(session.abort, name))
-            await _answered(answer, self._loop.time() + PAUSE_S)
+            deadline = self._loop.time() + ABORT_S
+            await _answered(self._begin_thread(f"abort {name}", partial(session.abort, name)), deadline)
+            if (under_way := self._calls.get((name, True))) is not None:
+                await _answered(under_way.answer, deadline)
 
     async def _do(self, verb: str, name: str, timeout_s: float, change: Callable[[Session, str], None]) -> None:
         """What has become of the machine is shown before the end of the call."""
@@ -173,14 +181,15 @@ class Libvirt:
         deadline = self._loop.time() + timeout_s
         while True:
             session = await self._ready(what, deadline)
-            former = self._calls.get(name)
+            former = self._calls.get((name, False)) or (None if verb == PAUSE else self._calls.get((name, True)))
             if former is None:
                 break
             if not await _answered(former.answer, deadline):
                 raise HypervisorError(f"{what}: not begun, for libvirtd has not answered yet: {former.what}")
         answer = self._begin_thread(what, lambda: _made(what, partial(work, session)))
-        self._calls[name] = _Call(what, answer)  # type: ignore[arg-type]
-        answer.add_done_callback(lambda _: self._calls.pop(name))
+        key = name, verb == MIGRATE
+        self._calls[key] = _Call(what, answer)  # type: ignore[arg-type]
+        answer.add_done_callback(lambda _: self._calls.pop(key))
         if not await _answered(answer, deadline):
             if session is self._session:
                 self._worn = True

@@ -128,4 +128,4 @@ class Hypervisor(Protocol):
         """Copy it, as it runs, to another hypervisor, where it stays paused, and defined; here it is off then."""
 
     async def abort(self, name: str) -> None:
-        """End a migration of it that this driver has begun, if it is not too late. Raises nothing."""
+        """End a migration that this driver has begun, if it is not too late; wait a little for it. Raises nothing."""

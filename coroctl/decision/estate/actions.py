@@ -146,6 +146,8 @@ class Event(Enum):
     PAUSED = "machine-paused"
     RESUMED = "machine-resumed"
     DESTROYED = "machine-destroyed"
+    COPYING = "machine-copying"
+    """To another node, by live migration."""
     MIGRATED = "machine-migrated"
     """Its copy is complete, and waits for its grant."""
     NOT_GIVEN = "machine-not-given"

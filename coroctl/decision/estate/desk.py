@@ -112,7 +112,7 @@ def move(turn: Turn, wish: Wish, machine: Machine) -> None:
     if why:
         refuse(turn, wish, why)
     else:
-        live = migration.may_be_live(turn, machine, wish.node, cold=wish.cold)
+        live = migration.may_be_live(machine, wish.node, migrates=turn.facts.migrates, cold=wish.cold)
         wait(turn, wish, replica.make(turn, Asked(machine.name, wish.node, live), wish.actor))
 
 

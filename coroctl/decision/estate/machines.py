@@ -83,6 +83,8 @@ def tell(turn: Turn, order: Order, machine: Machine) -> None:
         commands={**own.commands, machine.name: (number, order)},
         again={**own.again, machine.name: (order, turn.now + wait_us)},
     )
+    if order is Order.MIGRATE:
+        turn.log(Event.COPYING, machine.name, machine.to)
     turn.do(Command(number, order, machine))
 
 
@@ -195,7 +197,7 @@ def tend(turn: Turn, machine: Machine) -> None:
         return
     if machine.to not in (NOBODY, turn.life.node) and machine.live == NOTHING:
         yield_up(turn, machine, seen)
-    elif migration.departs(turn, machine):
+    elif migration.departs(turn, machine) or migration.has_left(machine, domain):
         depart(turn, machine, domain)
     else:
         keep(turn, machine, domain)
@@ -219,6 +221,8 @@ def keep(turn: Turn, machine: Machine, domain: Domain | None) -> None:
 def depart(turn: Turn, machine: Machine, domain: Domain | None) -> None:
     """Another node is to have it by live migration (M6)."""
     seen = domain.seen if domain is not None else Seen.OFF
+    if machine.name in turn.own.commands:
+        return
     if seen is Seen.OFF:
         yield_up(turn, machine, seen)
     elif migration.is_stuck(machine, domain) or machine.name in turn.own.notes.paused:

@@ -132,7 +132,7 @@ def arrived(turn: Turn, machine: Machine) -> bool:
 # The holder
 
 
-def may_be_live(turn: Turn, machine: Machine, node: NodeId, *, cold: bool) -> bool:
+def may_be_live(machine: Machine, node: NodeId, *, migrates: bool, cold: bool) -> bool:
     """M6 (a): it runs, by its owner's word under this grant."""
     runs = (machine.seen, machine.seen_on) == (Seen.RUNNING, machine.node)
-    return turn.facts.migrates and not cold and runs and node != machine.node
+    return migrates and not cold and runs and node != machine.node
