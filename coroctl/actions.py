@@ -97,7 +97,7 @@ MACHINE_FORGET = Action(
     Risk.NONE, typed=False,
 )  # fmt: skip
 MACHINE_MOVE = Action(
-    "machine move", "machine-move", "M", "Move", "stop a machine, and start it on another node",
+    "machine move", "machine-move", "M", "Move", "move a machine: live if that is set up, else stopped and started",
     Risk.STOPS_MACHINE, typed=False, takes_node=True,
 )  # fmt: skip
 CONFIRM_DEAD = Action(
@@ -160,6 +160,8 @@ class Ask(NamedTuple):
     """Version and sha256 of the file that is to be restored."""
     machine: str = ""
     """The virtual machine that it is about."""
+    cold: bool = False
+    """It is moved by stopping and starting it, also where it could be live."""
 
     def arguments(self) -> dict[str, object]:
         """The verb's own ones on the control socket."""
@@ -168,6 +170,8 @@ class Ask(NamedTuple):
             found.update(name=self.name, addresses=list(self.addresses))
         if self.machine:
             found["machine"] = self.machine
+        if self.cold:
+            found["cold"] = True
         if self.former[1]:
             found["former"] = {"version": self.former[0], "digest": self.former[1]}
         return found

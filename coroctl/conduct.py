@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from coroctl.actions import Action
     from coroctl.client import Client, Json, Outcome
 
+COPIED_S = 900.0
+"""So long a machine that moves live is followed, as long as it is copied."""
 LOOK_AGAIN_S = 0.5
 
 
@@ -40,7 +42,7 @@ class Report(NamedTuple):
     """The end."""
 
     verdict: str
-    """ok, refused, unknown."""
+    """ok, refused, unknown; withdrawn: it was ok, and has come to nothing, for why it says."""
     why: str
     missing: str
     """What of an ok change had not happened when the time was up; empty if everything had."""
@@ -106,13 +108,15 @@ def conduct(client: Client, ask: Ask, outlook: Outlook, tell: Callable[[Step], o
             for line in _followed(sight, asking):
                 tell(Step(time.monotonic() - begin, line))
             outcome = asking.outcome()
-        made = outcome.verdict == "ok"
-        missing = ""
+        made, missing = outcome.verdict == "ok", ""
         if made:
             missing = _settle(sight, lambda line: tell(Step(time.monotonic() - begin, line)))
         else:
             sight.look(LOOK_AGAIN_S)
-        return Report(outcome.verdict, outcome.why, missing, sight.nodes(made=made), time.monotonic() - begin)
+        took_s = time.monotonic() - begin
+        if missing and isinstance(sight, MachineSight) and sight.has_failed():
+            return Report("withdrawn", missing, "", (), took_s)
+        return Report(outcome.verdict, outcome.why, missing, sight.nodes(made=made), took_s)
     finally:
         sight.close()
 
@@ -143,8 +147,14 @@ def _followed(sight: Sight | MachineSight, asking: _Asking) -> Iterator[str]:
 
 def _settle(sight: Sight | MachineSight, tell: Callable[[str], object]) -> str:
     """Until everything that was foretold has happened; else what has not."""
-    end = time.monotonic() + sight.settle_s
+    begun = time.monotonic()
+    end = begun + sight.settle_s
     while missing := sight.missing():
+        if isinstance(sight, MachineSight):
+            if sight.has_failed():
+                return missing
+            if sight.under_way():
+                end = min(time.monotonic() + sight.settle_s, begun + COPIED_S)
         left = end - time.monotonic()
         if left <= 0:
             return missing

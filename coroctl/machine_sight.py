@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING
 
-from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_FORGET
+from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_FORGET, MACHINE_MOVE
 from coroctl.errors import CoroctlError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class MachineSight:
         self._concerned = frozenset(name for name, one in self._machines().items() if self._is_meant(one))
         """Of confirm-dead: what the node had that was to run."""
         self._before = self._states()
+        self._position = self._where()
+        """What is told of an earlier move is as old as this."""
 
     def close(self) -> None:
         """There is no stream to end."""
@@ -46,6 +48,17 @@ class MachineSight:
         now, before = self._states(), self._before
         self._before = now
         return [f"{name}: {state}" for name, state in sorted(now.items()) if before.get(name) != state]
+
+    def under_way(self) -> bool:
+        """Whether a machine is being copied: that ends by itself, well or not."""
+        known = self._machines().get(self._ask.machine, {})
+        return self._ask.action is MACHINE_MOVE and bool(known.get("live"))
+
+    def has_failed(self) -> bool:
+        """Whether it has come to nothing, so that nothing more is to be waited for. Of a change that was made."""
+        known = self._machines().get(self._ask.machine, {})
+        stays = bool(known.get("stayed")) and not known["moving_to"]
+        return self._ask.action is MACHINE_MOVE and stays and self._where() != self._position
 
     def missing(self) -> str:
         """What has not happened yet; empty: everything has, or it cannot be seen from here."""
@@ -90,23 +103,39 @@ class MachineSight:
             return bool(one["node"] == self._ask.node and one["wanted"] == "running")
         return bool(one["name"] == self._ask.machine)
 
+    def _where(self) -> str | None:
+        """The newest operation that this node knows."""
+        return self._told["inventory"]["position"] if self._told and self._told["inventory"] else None
+
     def _states(self) -> dict[str, str]:
         names = self._concerned | {self._ask.machine}
         return {name: self._state(one) for name, one in self._machines().items() if name in names}
 
     def _state(self, one: Json) -> str:
+        if one["moving_to"] and one["live"]:
+            return self._on_its_way(one)
         if one["moving_to"]:
             return f"{self._node(one['node'])} is asked to give it up for {self._node(one['moving_to'])}"
         if one["node"] is None:
             return "no node has it"
         if one["seen_on"] != one["node"]:
             return f"given to {self._node(one['node'])}"
-        return f"{one['seen']} on {self._node(one['node'])}"
+        stays = f", and stays there: {one['stayed']}" if one["stayed"] else ""
+        return f"{one['seen']} on {self._node(one['node'])}{stays}"
+
+    def _on_its_way(self, one: Json) -> str:
+        """Live."""
+        to = self._node(one["moving_to"])
+        if one["node"] is None:
+            return f"has left {self._node(one['seen_on'])}, and waits for {to}"
+        return f"{one['seen']} on {self._node(one['node'])}, and is copied to {to}"
 
     def _has_moved(self, one: Json) -> bool:
         return bool(one["node"] == self._ask.node and (one["wanted"] == "off" or _is_up(one)))
 
     def _not_moved(self, one: Json) -> str:
+        if self.has_failed():
+            return f"{one['name']} was not moved, and is {self._state(one)}"
         return f"{one['name']} does not run on {self._node(self._ask.node)} yet: {self._state(one)}"
 
     def _not_recovered(self) -> str:

@@ -28,7 +28,7 @@ EXIT_OK = 0
 EXIT_REFUSED = 4
 EXIT_UNKNOWN = 5
 EXIT_CODES = "exit codes: 0 ok, 4 refused (nothing is changed), 5 unknown (look before you ask again), 1 error"
-_EXITS = {"ok": EXIT_OK, "refused": EXIT_REFUSED, "unknown": EXIT_UNKNOWN}
+_EXITS = {"ok": EXIT_OK, "refused": EXIT_REFUSED, "withdrawn": EXIT_REFUSED, "unknown": EXIT_UNKNOWN}
 _MARKS = {Verdict.PASS: "ok", Verdict.WARN: "WARN", Verdict.FAIL: "FAIL"}
 
 

@@ -29,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
             verb.add_argument("node", metavar="NODE", nargs="?", help="where it is; default: this node")
         elif action is MACHINE_MOVE:
             verb.add_argument("node", metavar="NODE", help="where it is to run: its name, else its nodeid")
+            verb.add_argument(
+                "--cold", action="store_true", help="stop it and start it there, also if it could move live"
+            )
         change.configure_options(verb, action)
 
 
@@ -44,4 +47,5 @@ def _wish(args: argparse.Namespace, told: Json) -> Ask:
         node = find_node(snapshot_of(told), word)
     else:
         node = NodeId(told["node"] if action is MACHINE_ADOPT else 0)
-    return Ask(action, node, words=words, machine=args.name)
+    cold = getattr(args, "cold", False)
+    return Ask(action, node, words=(*words, "--cold") if cold else words, machine=args.name, cold=cold)

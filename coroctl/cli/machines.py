@@ -54,6 +54,10 @@ def _row(one: Json) -> tuple[str, ...]:
     if one["failed_on"]:
         state += f", failed on {' '.join(map(str, one['failed_on']))}"
     last = one["last_move"]
+    if one["live"]:
+        state += ", moves live" if one["node"] else ""
+    if one["stayed"]:
+        state += f", stays: {plain(str(one['stayed']))}"
     moved = f"{_route(last['from'], last['to'])}: {plain(str(last['why']))}" if last else "-"
     return (
         plain(str(one["name"])),

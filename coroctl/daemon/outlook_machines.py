@@ -17,10 +17,11 @@ from coroctl.daemon.outlook_subject import Check, Draft, Probe, Subject, Verdict
 from coroctl.daemon.prospect import Prospect, master_of, surveyed_holder
 from coroctl.decision import peers
 from coroctl.decision.estate.desk import misfit
+from coroctl.decision.estate.migration import may_be_live
 from coroctl.decision.estate.picture import waits
 from coroctl.decision.estate.values import Seen as State
 from coroctl.decision.estate.values import WaitsFor, Wanted
-from coroctl.decision.messages import Verb
+from coroctl.decision.messages import COLD, Verb
 from coroctl.decision.settings import SECOND
 from coroctl.decision.state import Turn
 from coroctl.decision.values import NOBODY
@@ -92,6 +93,13 @@ class _Matter(NamedTuple):
     def machine(self) -> Machine | None:
         return self.inventory.machines.get(self.name) if self.inventory is not None else None
 
+    @property
+    def live(self) -> bool:
+        """Whether the master would have it moved live."""
+        cold = self.subject.plan.edit.value == COLD
+        migrates = self.turn.files.settings.migrates
+        return self.machine is not None and may_be_live(self.machine, self.node, migrates=migrates, cold=cold)
+
     def label(self, node: NodeId) -> str:
         return self.subject.label(node)
 
@@ -114,7 +122,7 @@ def outlook(state: Lease, now: int, case: Case) -> Outlook:
         STAYS,
         _nothing(matter),
         risks_quorum=False,
-        stops=case.plan.verb is Verb.MACHINE_MOVE and _runs(matter.machine),
+        stops=case.plan.verb is Verb.MACHINE_MOVE and _runs(matter.machine) and not matter.live,
     )
 
 
@@ -304,13 +312,19 @@ def _forget(matter: _Matter) -> Iterator[Effect]:
 def _move(matter: _Matter) -> Iterator[Effect]:
     name, machine, to = matter.name, matter.machine, matter.label(matter.node)
     if machine is None:
-        yield Effect("machine", f"{name} is stopped where it is, and then started on {to}, if it is to run")
+        yield Effect("machine", f"{name} moves to {to}: live if that is possible, else it is stopped and started")
         return
     if machine.to and machine.to != matter.node:
         yield Effect("machine", f"it was on its way to {matter.label(machine.to)}; that is given up")
     starts = f"started on {to}" if machine.wanted is Wanted.RUNNING else f"defined on {to}, off"
     if machine.node == NOBODY:
         yield Effect("machine", f"{name} ({machine.memory_mib} MiB), which no node has, is {starts}")
+    elif matter.live:
+        text = f"{name} ({machine.memory_mib} MiB) moves live from {matter.label(machine.node)} to {to}"
+        yield Effect("machine", f"{text}: it goes on, after a moment of silence")
+        yield Effect(
+            "recovery", f"where that fails it stays on {matter.label(machine.node)}: --cold stops and starts it"
+        )
     elif _runs(machine):
         text = f"{name} ({machine.memory_mib} MiB) is shut down on {matter.label(machine.node)}"
         grace = f"switched off after {STOP_GRACE_S:g} s if it goes on"

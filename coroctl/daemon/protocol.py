@@ -243,8 +243,10 @@ def _edit(call: Call, verb: Verb) -> messages.Edit:
     if verb is Verb.MACHINE_FORGET:
         return messages.Edit(core_verb, NOBODY, text=_machine(call))
     node = NodeId(_number(call, "node", 0 if verb is Verb.CONF_ADOPT else 1, MOST_U32))
-    if verb in (Verb.MACHINE_ADOPT, Verb.MACHINE_MOVE):
+    if verb is Verb.MACHINE_ADOPT:
         return messages.Edit(core_verb, node, text=_machine(call))
+    if verb is Verb.MACHINE_MOVE:
+        return messages.Edit(core_verb, node, messages.COLD if _cold(call) else 0, text=_machine(call))
     value = _number(call, "value", 0, MOST_PRIO) if verb in (Verb.SET_PRIORITY, Verb.NODE_ADD) else 0
     return messages.Edit(core_verb, node, value, text=_name_and_addresses(call) if verb is Verb.NODE_ADD else "")
 
@@ -266,6 +268,14 @@ def _machine(call: Call) -> str:
     if not isinstance(name, str) or not name.isprintable() or "/" in name or not 0 < len(name.encode()) <= NAME_CHARS:
         raise Refused("argument", f"machine must be a name of at most {NAME_CHARS} bytes, without /", call.id)
     return name
+
+
+def _cold(call: Call) -> bool:
+    """Whether it is to be stopped and started, also where it could be moved live."""
+    found = call.arguments.get("cold", False)
+    if not isinstance(found, bool):
+        raise Refused("argument", "cold must be true or false", call.id)
+    return found
 
 
 def _is_word(text: str) -> bool:

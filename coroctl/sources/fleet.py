@@ -30,7 +30,7 @@ class Guest(NamedTuple):
     wanted: str
     """running, off."""
     seen: str
-    """running, paused, off, failed, unknown."""
+    """running, paused, off, failed, left, unknown."""
     seen_on: NodeId | None
     """Whose word that is."""
     priority: int
@@ -39,6 +39,10 @@ class Guest(NamedTuple):
     failed_on: tuple[NodeId, ...]
     """Who could not start it since it last ran."""
     last_move: Move | None
+    live: bool
+    """It moves by live migration."""
+    stayed: str
+    """Why its last live move came to nothing; empty if it did not."""
 
 
 class Fleet(NamedTuple):
@@ -78,6 +82,8 @@ def _guest(one: Json) -> Guest:
         _node(one["moving_to"]),
         tuple(NodeId(node) for node in one["failed_on"]),
         Move(_node(move["from"]), _node(move["to"]), move["why"], move["time_s"]) if move else None,
+        one["live"],
+        one["stayed"] or "",
     )
 
 

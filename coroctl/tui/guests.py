@@ -64,7 +64,9 @@ def _state(one: Guest) -> Cell:
     if one.wanted == "off" and one.seen in ("off", "unknown"):
         return Cell("- off", Tone.DIM)
     if one.node is None:
-        return Cell("! waits", Tone.BAD)
+        return Cell("… arrives", Tone.WARN) if one.seen == "left" else Cell("! waits", Tone.BAD)
+    if one.live:
+        return Cell("» moves", Tone.WARN)
     if one.seen_on != one.node:
         return Cell("… starts", Tone.WARN)
     return Cell(*_STATES.get(one.seen, ("○ off", Tone.BAD)))
@@ -74,6 +76,8 @@ def _move(one: Guest, snapshot: Snapshot) -> Cell:
     move = one.last_move
     if one.failed_on and one.node is None:
         return Cell(f"failed on {', '.join(_called(snapshot, node) for node in one.failed_on)}", Tone.BAD)
+    if one.stayed:
+        return Cell(f"stays: {one.stayed}", Tone.WARN)
     if move is None:
         return Cell("-", Tone.DIM)
     return Cell(f"{_when(move)} {_route(snapshot, move)}: {move.why}")

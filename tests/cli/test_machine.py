@@ -14,8 +14,11 @@ from coroctl.actions import CONFIRM_DEAD, MACHINE_ADOPT, MACHINE_MOVE, NODE_REMO
 from coroctl.client import Client
 from coroctl.conduct import Operator
 from coroctl.decision.estate.values import Seen
+from coroctl.decision.settings import Settings
+from coroctl.decision.values import Identity
 from coroctl.model import Machinery, NodeId
 from coroctl.sim.hypervisor import guest
+from coroctl.sim.migration import Ill
 from coroctl.sources.daemon import snapshot_of
 from tests.cli.shell import DEADLINE_S, Shell
 from tests.daemon.simulated import Nodes, master, simulated, told_events
@@ -32,9 +35,9 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @asynccontextmanager
-async def machines(folder: Path) -> AsyncIterator[Nodes]:
+async def machines(folder: Path, template: Settings | None = None) -> AsyncIterator[Nodes]:
     """Three nodes with replicas; a and b run on the second one, off is off there."""
-    async with simulated(folder, replicas=3) as cluster:
+    async with simulated(folder, template, replicas=3) as cluster:
         guests = cluster.machines[TWO].estate.guests
         for name, seen in (("a", Seen.RUNNING), ("b", Seen.RUNNING), ("off", Seen.OFF)):
             guests.put(guest(name, seen))
@@ -80,6 +83,49 @@ async def test_adopt_move_forget(tmp_path: Path, monkeypatch: Any, capsys: Any, 
         assert "nothing to do: a is on node3 already" in capsys.readouterr().out
         assert await typed(cluster, TWO, monkeypatch, "machine", "forget", "a", "--yes") == 0
         assert known(cluster, "a") == {}
+        assert runs_on(cluster, "a") == [THREE]
+
+
+LIVE = Settings(Identity(1, "f0"), (), migrates=True)
+
+
+async def test_a_live_move_interrupts_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None
+) -> None:
+    async with machines(tmp_path, LIVE) as cluster:
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--yes") == 0
+        capsys.readouterr()
+        here = Operator(Client(str(cluster.served[ONE].run)))
+        await until(lambda: known(cluster, "a")["seen"] == "running")
+        live = await asyncio.to_thread(here.preflight, Ask(MACHINE_MOVE, THREE, machine="a"))
+        cold = await asyncio.to_thread(here.preflight, Ask(MACHINE_MOVE, THREE, machine="a", cold=True))
+        assert (live.interrupts, cold.interrupts) == (False, True)
+        assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 0
+        moved = capsys.readouterr().out
+        assert "a (512 MiB) moves live from node2 to node3: it goes on, after a moment of silence" in moved
+        assert "a: running on node 3\nok, after" in moved
+        assert runs_on(cluster, "a") == [THREE]
+        assert known(cluster, "a")["last_move"]["why"] == "an operator moves it live"
+        assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node2", "--cold", "--yes") == 0
+        assert "a (512 MiB) is shut down on node3" in capsys.readouterr().out
+        assert known(cluster, "a")["last_move"]["why"] == "an operator moves it"
+
+
+async def test_a_live_move_that_fails_ends_at_once_with_the_reason(
+    tmp_path: Path, monkeypatch: Any, capsys: Any, nobody: None
+) -> None:
+    async with machines(tmp_path, LIVE) as cluster:
+        assert await typed(cluster, ONE, monkeypatch, "machine", "adopt", "a", "node2", "--yes") == 0
+        cluster.machines[TWO].estate.guests.ills.add(Ill.FAILS)
+        for _ in range(2):
+            capsys.readouterr()
+            assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 4
+            moved = capsys.readouterr()
+            stays = "running on node 2, and stays there: the disks are not shared"
+            assert moved.err == f"coroctl: withdrawn: a was not moved, and is {stays}\n"
+            assert runs_on(cluster, "a") == [TWO]
+        cluster.machines[TWO].estate.guests.ills.clear()
+        assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 0
         assert runs_on(cluster, "a") == [THREE]
 
 

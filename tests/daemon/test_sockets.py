@@ -17,7 +17,7 @@ import pytest
 from coroctl.daemon import sockets
 from coroctl.daemon.limits import Limits
 from coroctl.daemon.rendering import Level
-from coroctl.decision.messages import Edit, Verb
+from coroctl.decision.messages import COLD, Edit, Verb
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
 from tests.daemon.beat import STALL_S, Beat
@@ -157,6 +157,8 @@ ADDED = {"node": 4, "value": 5, "name": "n4", "addresses": ["10.0.0.4", "10.0.1.
         ("conf-adopt", {}, Edit(Verb.ADOPT, NodeId(2))),
         ("machine-adopt", {"machine": "my vm"}, Edit(Verb.MACHINE_ADOPT, NodeId(2), text="my vm")),
         ("machine-move", {"machine": "ü"}, Edit(Verb.MACHINE_MOVE, NodeId(2), text="ü")),
+        ("machine-move", {"machine": "a", "cold": True}, Edit(Verb.MACHINE_MOVE, NodeId(2), COLD, text="a")),
+        ("machine-move", {"machine": "a", "cold": False}, Edit(Verb.MACHINE_MOVE, NodeId(2), text="a")),
         ("machine-forget", {"machine": "a"}, Edit(Verb.MACHINE_FORGET, NodeId(0), text="a")),
         ("confirm-dead", {}, Edit(Verb.CONFIRM_DEAD, NodeId(2))),
     ],
@@ -191,6 +193,8 @@ async def test_changes_with_own_arguments(tmp_path: Path, verb: str, more: dict[
         ("machine-move", {"machine": "a/b"}),
         ("machine-move", {"machine": ""}),
         ("machine-move", {"machine": 4}),
+        ("machine-move", {"machine": "a", "cold": 1}),
+        ("machine-move", {"machine": "a", "cold": "false"}),
         ("machine-forget", {"machine": "ü" * 128}),
         ("machine-forget", {"machine": "a\nb"}),
         ("machine-forget", {"machine": "\ud800"}),

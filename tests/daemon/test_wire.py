@@ -57,6 +57,8 @@ reports = st.builds(
     positions,
     st.sampled_from(Seen),
     st.booleans(),
+    positions,
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
 )
 short = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 stocks = st.builds(

@@ -58,13 +58,15 @@ machines = st.builds(
     positions,
     nodes,
     st.lists(nodes, max_size=3).map(tuple),
+    positions,
+    texts,
 )
 seen = st.sampled_from(Seen)
 changes = st.one_of(
     st.builds(Opened, positions),
     st.builds(Adopted, machines),
     st.builds(Forgotten, texts),
-    st.builds(Asked, texts, nodes),
+    st.builds(Asked, texts, nodes, st.booleans(), texts),
     st.builds(GivenUp, texts, seen, texts),
     st.builds(NodeFailed, nodes, counts, texts),
     st.builds(Granted, texts, nodes, texts),
