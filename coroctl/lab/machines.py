@@ -160,6 +160,11 @@ def prepare(plan: Plan) -> None:
     (folder(plan) / _ROM).write_bytes(guest.rom())
 
 
+def keys(plan: Plan) -> dict[str, str]:
+    """What corolistener's section says of them."""
+    return {"migration_uri": "qemu+tcp://%s/system"} if plan.machines else {}
+
+
 def binds(plan: Plan, on: NodePlan) -> tuple[tuple[Path, str], ...]:
     """(folder of the host, where the node has it), writable."""
     return ((folder(plan), SHARED), (writes(plan, on), WRITES)) if plan.machines else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from coroctl.errors import ConfigError
-from coroctl.lab import fencing, vmmgr
+from coroctl.lab import fencing, machines, vmmgr
 
 if TYPE_CHECKING:
     from coroctl.conf.document import Document, Section
@@ -86,7 +86,7 @@ def _ihttpd() -> str:
 
 def _listener_keys(listener: Listener, plan: Plan) -> str:
     timing = {name: value for name, value in listener._asdict().items() if value is not None}
-    pairs = {"service": vmmgr.UNIT, **timing, **fencing.keys(plan)}
+    pairs = {"service": vmmgr.UNIT, **timing, **fencing.keys(plan), **machines.keys(plan)}
     return "".join(f"  {key}: {value}\n" for key, value in pairs.items())
 
 
