@@ -103,7 +103,7 @@ async def test_a_live_move_interrupts_nothing_and_says_so(
         assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 0
         moved = capsys.readouterr().out
         assert "a (512 MiB) moves live from node2 to node3: it goes on, after a moment of silence" in moved
-        assert "a: running on node 3\nok, after" in moved
+        assert "a: running on node3\nok, after" in moved
         assert runs_on(cluster, "a") == [THREE]
         assert known(cluster, "a")["last_move"]["why"] == "an operator moves it live"
         assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node2", "--cold", "--yes") == 0
@@ -121,7 +121,7 @@ async def test_a_live_move_that_fails_ends_at_once_with_the_reason(
             capsys.readouterr()
             assert await typed(cluster, ONE, monkeypatch, "machine", "move", "a", "node3", "--yes") == 4
             moved = capsys.readouterr()
-            stays = "running on node 2, and stays there: the disks are not shared"
+            stays = "running on node2, and stays there: the disks are not shared"
             assert moved.err == f"coroctl: withdrawn: a was not moved, and is {stays}\n"
             assert runs_on(cluster, "a") == [TWO]
         cluster.machines[TWO].estate.guests.ills.clear()
