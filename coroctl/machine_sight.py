@@ -128,7 +128,7 @@ class MachineSight:
         to = self._node(one["moving_to"])
         if one["node"] is None:
             return f"has left {self._node(one['seen_on'])}, and waits for {to}"
-        return f"{one['seen']} on {self._node(one['node'])}, and is copied to {to}"
+        return f"{one['seen']} on {self._node(one['node'])}, on its way to {to}, live"
 
     def _has_moved(self, one: Json) -> bool:
         return bool(one["node"] == self._ask.node and (one["wanted"] == "off" or _is_up(one)))
