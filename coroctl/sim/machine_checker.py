@@ -49,8 +49,8 @@ class MachineChecker:
         self.opened: list[Position] = []
         self.had: dict[Position, Inventory] = {}
         """What the first node had that was at that position: its maker."""
-        self.left: dict[NodeId, dict[str, int]] = {}
-        """By place: what runs there although it should be paused, and since when that is seen."""
+        self.loose: dict[NodeId, dict[str, int]] = {}
+        """By place: managed machines that run on a suspended node, since when that is known."""
         self.ran_until: dict[str, int] = {}
         """When a machine was last seen to stop or pause, wherever."""
 
@@ -68,18 +68,19 @@ class MachineChecker:
     def rests(self, machine: Machine, since: int) -> None:
         """M4: a node that is suspended, and can act, runs no managed machine after a while."""
         state, lease, now = machine.estate.state, machine.state, self.checker.cluster.timeline.now
-        if now < since + PAUSED_WITHIN_US or state is None or lease is None or machine.estate.guests.broken:
+        if state is None or lease is None:
             return
         found = running(Turn(state, Input(now, 0, facts_of(lease, now), Tick())))
-        # What has just been started by a command of before is paused now.
+        known = self.loose.get(machine.place, {})
+        loose = self.loose[machine.place] = {one.name: known.get(one.name, now) for one in found}
+        if now < since + PAUSED_WITHIN_US or machine.estate.guests.broken:
+            return
+        # What has just been started by a command of before is paused now; so is what has just become a managed one.
         busy = machine.estate.guests.busy
-        left = {one.name for one in found if now > busy.get(one.name, 0) + SECOND}
-        # What has just been adopted here, from where there is quorum, as well.
-        known = self.left.get(machine.place, {})
-        self.left[machine.place] = seen = {name: known.get(name, now) for name in sorted(left)}
-        late = [name for name, at in seen.items() if now > at + SECOND]
-        if late:
-            self.checker.violated("M4", f"{machine.node} is suspended, and runs {' '.join(late)}")
+        left = [one for one in found if now > max(busy.get(one.name, 0), loose[one.name]) + SECOND]
+        if left:
+            names = " ".join(one.name for one in left)
+            self.checker.violated("M4", f"{machine.node} is suspended, and runs {names}")
 
     def pauses(self, machine: Machine, name: str) -> None:
         """M4: a machine is told to pause, on a node whose disk does what it should."""
