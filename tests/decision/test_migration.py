@@ -109,6 +109,11 @@ def test_what_has_left_is_granted_to_its_target_even_if_its_memory_is_taken() ->
     assert changes(one, GivenUp) == [GivenUp("a", Seen.LEFT, MOVED_LIVE)]
     assert changes(one, Granted) == [Granted("a", THREE, MOVED_LIVE)]
     assert (known(one).seen, known(one).live, known(one).to) == (Seen.LEFT, NOTHING, NOBODY)
+    one.feed(Wish("r2", Verb.MACHINE_FORGET, "a", NOBODY, ME))
+    assert answers(one)["r2"] is Verdict.REFUSED
+    say(one, THREE, Seen.RUNNING)
+    one.feed(Wish("r3", Verb.MACHINE_FORGET, "a", NOBODY, ME))
+    assert answers(one)["r3"] is Verdict.OK
 
 
 def test_what_was_found_off_is_granted_to_be_started_anew() -> None:

@@ -90,8 +90,9 @@ def begin(turn: Turn, wish: Wish) -> None:
         adopt(turn, wish, known)
     elif known is None:
         refuse(turn, wish, "no such machine is managed")
-    elif wish.verb is Verb.MACHINE_FORGET and known.live > NOTHING:
-        refuse(turn, wish, f"a live migration takes it to node {known.to}")
+    elif wish.verb is Verb.MACHINE_FORGET and (known.live > NOTHING or known.seen is Seen.LEFT):
+        # What arrives is paused, and nobody would resume it.
+        refuse(turn, wish, f"a live migration takes it to node {known.to or known.node}")
     elif wish.verb is Verb.MACHINE_FORGET:
         turn.log(Event.FORGOTTEN, wish.name, known.node)
         wait(turn, wish, replica.make(turn, Forgotten(wish.name), wish.actor))
