@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from coroctl.daemon.configuration import link_addresses, own_node, parsed, read
 from coroctl.daemon.holdings import FilesError, Holdings
 from coroctl.daemon.keys import load_keys
-from coroctl.daemon.pull import NobodyThere, PullClient, PullError, PullServer
+from coroctl.daemon.pull import NobodyThere, PullClient, PullError
+from coroctl.daemon.pull_server import PullServer
 from coroctl.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from coroctl.daemon.configuration import link_addresses
 from coroctl.daemon.keys import KeyFileError, load_keys
-from coroctl.daemon.pull import PullClient, PullError, PullServer
+from coroctl.daemon.pull import PullClient, PullError
+from coroctl.daemon.pull_server import PullServer
 from coroctl.daemon.rendering import Level
 from coroctl.daemon.transport import Transport
 from coroctl.decision.values import NOBODY

@@ -20,6 +20,13 @@ from coroctl.decision.estate.values import Position
 from coroctl.decision.values import Identity
 from coroctl.errors import CoroctlError
 
+PULL_S = 5.0
+"""For a whole pull, and for a whole connection at the server."""
+SILENCE_S = 15.0
+"""A log has something to say every 5 s; unsent bytes that nobody confirms so long end the connection, too."""
+QUESTION = "configuration wanted"
+ANSWER = "configuration for"
+"""Labels that the two are sealed with."""
 QUESTION_MAX = 4096
 ACTOR_MAX = TEXT_MAX
 _LENGTH = Struct(">I")

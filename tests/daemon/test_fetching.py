@@ -18,7 +18,8 @@ from coroctl.daemon.history import FOUND, History
 from coroctl.daemon.holdings import Holdings
 from coroctl.daemon.identities import identity_of
 from coroctl.daemon.keys import load_keys, write_new
-from coroctl.daemon.pull import PullClient, PullServer, Told
+from coroctl.daemon.pull import PullClient, Told
+from coroctl.daemon.pull_server import PullServer
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
 from tests.conf.samples import GOOD, changed

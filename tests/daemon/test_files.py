@@ -17,7 +17,8 @@ from coroctl.daemon.history import FOUND, History
 from coroctl.daemon.holdings import FilesError
 from coroctl.daemon.identities import identity_of
 from coroctl.daemon.keys import make_key
-from coroctl.daemon.pull import PullClient, PullError, PullServer, Told
+from coroctl.daemon.pull import PullClient, PullError, Told
+from coroctl.daemon.pull_server import PullServer
 from coroctl.daemon.staging import Found
 from coroctl.decision.actions import EditFile, FetchFile, LoadFile, StageFile
 from coroctl.decision.events import FileFailed, FileFetched, FileStaged

@@ -12,7 +12,9 @@ from coroctl.daemon import probing, pull
 from coroctl.daemon.keys import make_key
 from coroctl.daemon.outlook_subject import Probe
 from coroctl.daemon.probing import Probing, looked
-from coroctl.daemon.pull import About, Fit, PullClient, Pulled, PullError, PullServer
+from coroctl.daemon.pull import About, Fit, PullClient, Pulled, PullError
+from coroctl.daemon.pull_server import PullServer
+from coroctl.daemon.pull_wire import PULL_S
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
 
@@ -73,7 +75,7 @@ async def test_a_node_that_does_not_answer_in_time(monkeypatch: pytest.MonkeyPat
     pair.hold.clear()
     begin = time.monotonic()
     probe = await pair.here.look(THERE)
-    assert time.monotonic() - begin < pull.PULL_S / 2
+    assert time.monotonic() - begin < PULL_S / 2
     assert (probe.known, "did not answer within 0.2 s" in probe.why) == (False, True)
     await pair.server.close()
 

@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coroctl.conf.files import SIZE_MAX
-from coroctl.daemon import pull
+from coroctl.daemon import pull, pull_server
 from coroctl.daemon.identities import identity_of
 from coroctl.daemon.keys import make_key
-from coroctl.daemon.pull import (
-    CONNECTIONS,
-    NobodyThere,
-    PullClient,
-    Pulled,
-    PullError,
-    PullServer,
-    Question,
-)
+from coroctl.daemon.pull import NobodyThere, PullClient, Pulled, PullError, Question
+from coroctl.daemon.pull_server import CONNECTIONS, PullServer
 from coroctl.daemon.seal import seal_blob
 from coroctl.decision.values import Identity
 from coroctl.model import NodeId
@@ -175,7 +168,8 @@ async def test_a_dead_link_is_passed_over() -> None:
 
 
 async def test_a_silent_link_is_passed_over_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "PULL_S", 1.0)
+    for end in (pull, pull_server):
+        monkeypatch.setattr(end, "PULL_S", 1.0)
     async with served() as server:
         with socket.create_server(("127.0.0.2", port(server))):
             assert await client(server, "127.0.0.2", "127.0.0.1").pull(N2, WANTED, OWN) == FOUND
@@ -193,7 +187,8 @@ async def test_nobody_there_is_told_from_silence(*, running: bool) -> None:
 
 
 async def test_a_frozen_node_ends_the_pull_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "PULL_S", 0.2)
+    for end in (pull, pull_server):
+        monkeypatch.setattr(end, "PULL_S", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))
     frozen = PullClient([KEY], "cluster")
     frozen.configure({N2: ("127.0.0.1",)}, silent.getsockname()[1])
@@ -227,7 +222,8 @@ async def test_nobody_there_and_nobody_known() -> None:
 
 
 async def test_the_ninth_connection_is_closed_and_silent_ones_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "PULL_S", 0.3)
+    for end in (pull, pull_server):
+        monkeypatch.setattr(end, "PULL_S", 0.3)
     async with served() as server:
         silent = [await asyncio.open_connection("127.0.0.1", port(server)) for _ in range(CONNECTIONS)]
         reader, writer = await asyncio.open_connection("127.0.0.1", port(server))
@@ -243,7 +239,8 @@ async def test_the_ninth_connection_is_closed_and_silent_ones_end_in_time(monkey
 
 
 async def test_a_reader_that_does_not_read_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "PULL_S", 0.3)
+    for end in (pull, pull_server):
+        monkeypatch.setattr(end, "PULL_S", 0.3)
 
     async def serve(_: Question) -> Pulled:
         return Pulled(b"#" * SIZE_MAX, known=True, actor="")
@@ -307,7 +304,8 @@ async def test_junk_is_closed_and_harms_nobody(said: bytes) -> None:
 
 
 async def test_half_a_question_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "PULL_S", 0.3)
+    for end in (pull, pull_server):
+        monkeypatch.setattr(end, "PULL_S", 0.3)
     async with served() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", port(server))
         writer.write(framed(question())[:50])

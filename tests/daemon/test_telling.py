@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from coroctl.daemon import machine, pull, telling
+from coroctl.daemon import machine, pull, pull_server, telling
 from coroctl.daemon.configuration import parsed
 from coroctl.daemon.keys import make_key
 from coroctl.daemon.logs import LogError, LogName, LogWanted, as_row, log_wanted
 from coroctl.daemon.machine import Machine, Subject
-from coroctl.daemon.pull import About, PullClient, Pulled, PullError, PullServer, Question, Told
+from coroctl.daemon.pull import About, PullClient, Pulled, PullError, Question, Told
+from coroctl.daemon.pull_server import CONNECTIONS, PullServer
 from coroctl.daemon.readers import ReaderError
 from coroctl.daemon.telling import Telling
 from coroctl.model import NodeId
@@ -206,7 +207,7 @@ async def test_only_so_many_read_at_a_time_and_who_goes_makes_room(
 async def test_logs_under_way_leave_room_for_files(tmp_path: Path) -> None:
     written(tmp_path / "2.log", 1)
     async with paired(tmp_path) as pair:
-        followers = [pair.here.log(THERE, LogWanted(LOG, follow=True)) for _ in range(pull.CONNECTIONS)]
+        followers = [pair.here.log(THERE, LogWanted(LOG, follow=True)) for _ in range(CONNECTIONS)]
         for one in followers:
             await anext(one)
         assert (await pair.here._pull.look(THERE, About.LOAD, pair.here._identity(), 5.0)).row["cores"] > 0
@@ -217,7 +218,8 @@ async def test_logs_under_way_leave_room_for_files(tmp_path: Path) -> None:
 
 
 async def test_who_does_not_read_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "SILENCE_S", 0.5)
+    for end in (pull, pull_server):
+        monkeypatch.setattr(end, "SILENCE_S", 0.5)
     (tmp_path / "2.log").write_text(("x" * 4000 + "\n") * 9000)
     async with paired(tmp_path) as pair:
         pair.server.listening[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -236,7 +238,7 @@ async def test_a_node_that_is_not_there(tmp_path: Path) -> None:
         [found] = await pair.here.hosts([NOBODY])
         assert found == {"node": NOBODY, "why": "it has no address in the node list"}
         await pair.server.close()
-        with pytest.raises(PullError, match="node 2: 127"):
+        with pytest.raises(PullError, match="node 2: no corolistener answers there .127"):
             await told(pair, LogWanted(LOG))
 
 
