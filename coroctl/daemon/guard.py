@@ -160,7 +160,7 @@ def _act(folder: str, facts: Facts, daemon: str, dead: set[int]) -> None:
     took_ms = (time.monotonic() - began) * 1000
     print(
         f"guard: the lease ended {late_ms} ms ago and was neither renewed nor cleaned up: "
-        f"killed {len(dead)} processes of {daemon}, {len(manager)} of {facts.service or 'no manager'}; "
+        f"processes killed: {len(dead)} of {daemon}, {len(manager)} of {facts.service or 'no manager'}; "
         f"address {facts.address or '-'} {'removed' if dropped else 'was not there'}; {took_ms:.0f} ms",
         file=sys.stderr,
         flush=True,

@@ -148,7 +148,7 @@ def test_nothing_of_a_frozen_master_outlives_its_lease(master: Served) -> None:
     master.lab.freeze(master.name, "corolistener")
     until(lambda: "the lease ended" in master.journal(GUARD).removeprefix(guard_said), 10, "the guard to act")
     line = master.journal(GUARD).removeprefix(guard_said)
-    found = re.search(r"the lease ended (\d+) ms ago .* killed 1 processes of corolistener.service, 1 of vmmgr", line)
+    found = re.search(r"the lease ended (\d+) ms ago .* processes killed: 1 of corolistener.service, 1 of vmmgr", line)
     assert found is not None, line
     print(line)
     assert GUARD_MS <= int(found[1]) <= GUARD_MS + SLACK_MS
