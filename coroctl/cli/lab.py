@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coroctl.cli.signals import end_on_signals
+from coroctl.cli.text import plural
 from coroctl.errors import LabError
 from coroctl.lab import conditions, fencing, lab, network, node
 from coroctl.lab.plan import load
@@ -120,7 +121,9 @@ def _up(args: argparse.Namespace) -> int:
     more = (args.corolistener, args.lease, args.heartbeat, args.machines, args.fencing)
     wanted = lab.Wanted(args.name, args.nodes, args.token, args.transport, args.networks, args.conf, *more)
     plan = lab.up(wanted)
-    print(f"lab {plan.name}: {len(plan.nodes)} nodes, quorate ({', '.join(each.name for each in plan.nodes)})")
+    print(
+        f"lab {plan.name}: {plural(len(plan.nodes), 'node')}, quorate ({', '.join(each.name for each in plan.nodes)})"
+    )
     return 0
 
 

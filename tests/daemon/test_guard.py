@@ -176,7 +176,7 @@ def test_nothing_of_a_master_outlives_its_lease(units: Units, guarded: Guarded, 
         print(f"ended {(ended - due - guard.GRACE_US) / 1000:.1f} ms after it was due")
     assert guarded.process.stderr is not None
     line = guarded.process.stderr.readline()
-    assert f"killed 1 processes of {DAEMON}, 2 of {SERVICE}; address {ADDRESS} removed" in line
+    assert f"processes killed: 1 of {DAEMON}, 2 of {SERVICE}; address {ADDRESS} removed" in line
     assert ADDRESS not in guarded.addresses()
     assert "192.0.2.1/24" in guarded.addresses()
     assert not lock.exists()
