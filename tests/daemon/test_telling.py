@@ -238,7 +238,7 @@ async def test_a_node_that_is_not_there(tmp_path: Path) -> None:
         [found] = await pair.here.hosts([NOBODY])
         assert found == {"node": NOBODY, "why": "it has no address in the node list"}
         await pair.server.close()
-        with pytest.raises(PullError, match="node 2: no corolistener answers there .127"):
+        with pytest.raises(PullError, match=r"node 2: no corolistener answers there .127"):
             await told(pair, LogWanted(LOG))
 
 
