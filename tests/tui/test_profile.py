@@ -63,7 +63,7 @@ async def test_a_text_names_the_key_that_the_user_has_chosen() -> None:
         await stage.show(pilot, worse)
         assert "more: key A" in pilot.app.screen.query_one("#notes", Notes).value[-1].text
         await pilot.resize_terminal(40, 10)
-        assert "or f10 to leave" in str(pilot.app.screen.query_one(Label).render())
+        assert "leave it (f10)" in str(pilot.app.screen.query_one(Label).render())
 
 
 def test_every_binding_can_be_changed_or_is_known_to_be_fixed() -> None:
