@@ -123,10 +123,11 @@ class LineWidget(Widget):
 
     def render_line(self, y: int) -> Strip:
         line = self._painted[y] = self.line(y)
-        return Strip(Segment.simplify(Segment(piece.text, self._style(piece.styles)) for piece in line if piece.text))
+        # Asked for once a line: Textual works it out from all ancestors each time.
+        own = self.rich_style
+        return Strip(Segment.simplify(Segment(one.text, self._style(own, one.styles)) for one in line if one.text))
 
-    def _style(self, names: tuple[str, ...]) -> Style:
-        style = self.rich_style
+    def _style(self, style: Style, names: tuple[str, ...]) -> Style:
         for name in names:
             style += self.get_component_rich_style(name, partial=True)
         return style
