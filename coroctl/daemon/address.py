@@ -71,14 +71,15 @@ class Address:
             self.wanted = True
         return strays
 
-    def refresh(self, lifetime_us: int, failed: Callable[[CoroctlError], None]) -> None:
-        """Give it a new lifetime, beside the loop; nothing if it is not wanted, or the last such call still waits.
+    def refresh(self, ends_us: int, failed: Callable[[CoroctlError], None], loop: asyncio.AbstractEventLoop) -> None:
+        """Let it live until then, beside the loop; nothing if it is not wanted, or the last such call still waits.
 
-        What is asked for later is done later: a removal after this takes it away for good.
+        From any thread; `failed` is called on the loop's. What is asked for later is done later: a removal after this
+        takes it away for good.
         """
         if self.wanted and not self._refreshing:
             self._refreshing = True
-            ROUTES.begin(partial(self._prolong, now_us() + lifetime_us), partial(self._not_prolonged, failed))
+            ROUTES.begin(partial(self._prolong, ends_us), partial(self._not_prolonged, failed), loop=loop)
 
     def _prolong(self, ends_us: int) -> None:
         try:

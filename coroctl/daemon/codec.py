@@ -7,6 +7,7 @@ field. Knows nothing of what the values mean.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from itertools import pairwise
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 E = TypeVar("E")
+
+RECURRING_MAX = 1024
+"""Bytes of what is kept of one sender."""
+RECURRING_KEPT = 128
 
 
 class WireError(CoroctlError):
@@ -145,6 +150,32 @@ class Sparse(Generic[T]):
         """The value."""
         another, at = FLAG.read(data, at)
         return self._codec.read(data, at) if another else (self._mostly, at)
+
+
+class Recurring(Generic[T]):
+    """A value at the end of its message that mostly is the one of the last message, or of the sender's last.
+
+    It is neither written nor read a second time: an idle daemon would do little else. The very same object is read.
+    """
+
+    def __init__(self, codec: Codec[T]) -> None:
+        self._codec = codec
+        self._written: tuple[T, bytes] | None = None
+        self._read = lru_cache(RECURRING_KEPT)(lambda rest: codec.read(rest, 0))
+
+    def write(self, value: T) -> bytes:
+        """Its bytes."""
+        if self._written is None or value != self._written[0]:
+            self._written = value, self._codec.write(value)
+        return self._written[1]
+
+    def read(self, data: bytes, at: int) -> tuple[T, int]:
+        """The value. A long one changes with what it tells of, and is not kept."""
+        rest = data[at:]
+        if len(rest) > RECURRING_MAX:
+            return self._codec.read(data, at)
+        value, length = self._read(rest)
+        return value, at + length
 
 
 class Text:

@@ -24,6 +24,7 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from coroctl.daemon.clock import now_us
 from coroctl.daemon.net_elements import Change, Elements, Family, Verb
 from coroctl.daemon.net_events import NETLINK_NETFILTER, Look, Message, NetlinkEvents
 from coroctl.daemon.net_nft import GateError, Nft
@@ -87,6 +88,14 @@ class Gate:
         else:
             raise GateError(f"the dead-man's rules for {self.address} on {self.device} were refused: {failed}")
         self._installed = {family: self._listing(family) for family in FAMILIES}
+
+    def renew(self, number: int, until: int) -> bool:
+        """L6: let the address speak until that moment of now_us(); or do nothing.
+
+        However long the process stands still in here, the kernel goes by the ticket, which was there before the clock
+        was read.
+        """
+        return self.ticket(number) and self.commit(number, until - now_us())
 
     def ticket(self, number: int) -> bool:
         """L6a: add the ticket, for 100 ms. False: the kernel did not take it."""

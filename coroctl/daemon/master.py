@@ -6,6 +6,7 @@ address is here; the guard knows what it would have to remove, and without it no
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from coroctl.decision.actions import Step
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from coroctl.daemon.gate import Gate
     from coroctl.daemon.kit import Kit, Note, Post
     from coroctl.daemon.locks import Stranger
     from coroctl.daemon.manager import Manager
@@ -73,36 +75,27 @@ class Master:
 
     # The dead-man. What is asked of the kernel is done in the order in which it was asked (net_thread.py).
 
-    def ticket(self, number: int, told: Callable[[bool], None], failed: Callable[[BaseException], None]) -> None:
-        """L6a; without the dead-man there is nothing to hold back."""
-        gate = self.kit.post.gate if self.kit.post is not None else None
-        if gate is None:
-            told(True)
-        else:
-            NFTABLES.begin(partial(gate.ticket, number), failed, told)
-
-    def commit(
+    def renew(
         self,
         number: int,
-        remaining_us: int,
+        until: int,
         told: Callable[[bool], None],
         failed: Callable[[BaseException], None],
         *,
         hurry: bool,
     ) -> None:
-        """L6c, and the address's own lifetime after it. Without `hurry` success is told by the next `catch_up`."""
-        post, until = self.kit.post, now_us() + remaining_us
-
-        def answered(through: bool) -> None:
-            if through and post is not None:
-                # The kernel's second belt follows the first.
-                post.address.refresh(until - now_us(), self._not_refreshed)
-            told(through)
-
-        if post is None or post.gate is None:
-            answered(True)
+        """L6, and the address's own lifetime after it. Without `hurry` success is told by the next `catch_up`."""
+        post = self.kit.post
+        if post is None:
+            told(True)
+            return
+        # The kernel's second belt follows the first.
+        follow = partial(post.address.refresh, until, self._not_refreshed, asyncio.get_running_loop())
+        if post.gate is None:
+            follow()
+            told(True)
         else:
-            NFTABLES.begin(partial(post.gate.commit, number, remaining_us), failed, answered, hurry=hurry)
+            NFTABLES.begin(partial(_renew, post.gate, number, until, follow), failed, told, hurry=hurry)
 
     def catch_up(self) -> None:
         """Tell what was not worth waking the loop for."""
@@ -206,6 +199,13 @@ class Master:
     def _note_strangers(self, found: tuple[Stranger, ...]) -> None:
         for stranger in found:
             self._note(Level.ALERT, "lock-file", found=str(stranger), text="a stranger's; it was removed")
+
+
+def _renew(gate: Gate, number: int, until: int, follow: Callable[[], None]) -> bool:
+    done = gate.renew(number, until)
+    if done:
+        follow()
+    return done
 
 
 async def _remove_address(post: Post) -> None:

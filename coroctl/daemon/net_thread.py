@@ -59,12 +59,14 @@ class KernelThread:
         told: Callable[[T], None] | None = None,
         *,
         hurry: bool = True,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """Make the call, in its turn; what it returns is `told`, if anybody wants to hear it.
+        """Make the call, in its turn; what it returns is `told`, if anybody wants to hear it, on the loop.
 
-        Without `hurry` a success waits until `catch_up`: to wake an idle loop costs more than most calls.
+        Without `hurry` a success waits until `catch_up`: to wake an idle loop costs more than most calls. From another
+        thread than the loop's it takes the `loop`.
         """
-        self._put(_Call(call, asyncio.get_running_loop(), told, failed, hurry))
+        self._put(_Call(call, loop or asyncio.get_running_loop(), told, failed, hurry))
 
     def catch_up(self) -> None:
         """On the loop's thread, which is awake anyway: tell what was not worth waking it for."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from coroctl.daemon.clock import now_us
 from coroctl.decision.actions import (
-    CommitDeadMan,
     Do,
     EditFile,
     FetchFile,
@@ -23,9 +22,9 @@ from coroctl.decision.actions import (
     Log,
     Pass,
     Relay,
+    RenewDeadMan,
     Reply,
     Send,
-    SetTicket,
     StageFile,
     Step,
     Store,
@@ -43,7 +42,6 @@ from coroctl.decision.events import (
     FileFailed,
     Input,
     Tick,
-    Ticketed,
 )
 from coroctl.errors import CoroctlError
 
@@ -91,11 +89,10 @@ class Files(Protocol):
 class Master(Protocol):
     """Address, dead-man, manager, lock files of this node."""
 
-    def ticket(self, number: int, told: Callable[[bool], None], failed: Callable[[BaseException], None]) -> None: ...
-    def commit(
+    def renew(
         self,
         number: int,
-        remaining_us: int,
+        until: int,
         told: Callable[[bool], None],
         failed: Callable[[BaseException], None],
         *,
@@ -257,24 +254,17 @@ class Shell:
     def _write_run(self, tools: Tools, action: WriteRun) -> None:
         tools.master.write_run(action.run)
 
-    def _set_ticket(self, tools: Tools, action: SetTicket) -> None:
-        """L6a. Answered once the kernel has it; the answer is taken in with a clock that is read after that."""
-        if not expired(action.before):
-            tools.master.ticket(action.ticket, partial(self._dead_man_is, action.ticket, Ticketed), self.fail)
-
-    def _commit(self, tools: Tools, action: CommitDeadMan) -> None:
-        """L6c. However long the kernel lets it wait: the ticket is what the kernel itself goes by.
-
-        Somebody waits for the first one; the others only move the end of an element that lives.
-        """
-        if not expired(action.before):
+    def _renew(self, tools: Tools, action: RenewDeadMan) -> None:
+        """L6. Somebody waits for the first one; the others only move the end of an element that lives."""
+        if not expired(action.until):
             assert self.state is not None
             hurry = self.state.dead_man.until <= now_us()
-            told = partial(self._dead_man_is, action.ticket, DeadManCommitted)
-            tools.master.commit(action.ticket, action.remaining_us, told, self.fail, hurry=hurry)
+            tools.master.renew(
+                action.ticket, action.until, partial(self._renewed, action.ticket), self.fail, hurry=hurry
+            )
 
-    def _dead_man_is(self, ticket: int, there: type[Ticketed | DeadManCommitted], done: bool) -> None:
-        self.tell(there(ticket) if done else DeadManRefused(ticket))
+    def _renewed(self, ticket: int, done: bool) -> None:
+        self.tell(DeadManCommitted(ticket) if done else DeadManRefused(ticket))
 
     def _do(self, tools: Tools, action: Do) -> None:
         """A step, beside the loop; begun in the order of the actions."""
@@ -331,8 +321,7 @@ PERFORM: dict[type, Callable[[Shell, Tools, Any], None]] = {
     Send: Shell._send,
     Store: Shell._store,
     WriteRun: Shell._write_run,
-    SetTicket: Shell._set_ticket,
-    CommitDeadMan: Shell._commit,
+    RenewDeadMan: Shell._renew,
     Do: Shell._do,
     EditFile: Shell._edit,
     FetchFile: Shell._fetch,

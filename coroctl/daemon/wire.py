@@ -16,6 +16,7 @@ from coroctl.daemon.codec import (
     Numbers,
     Optional,
     Record,
+    Recurring,
     Rising,
     Several,
     Sparse,
@@ -199,7 +200,9 @@ NEWS = Record(
     proposal=Optional(PROPOSAL),
     stock=STOCK,
 )
-HEARTBEAT = Record(Heartbeat, sender=NODE, incarnation=COUNT, sequence=COUNT, echo=Marks(), hello=Marks(), news=NEWS)
+HEARTBEAT = Record(
+    Heartbeat, sender=NODE, incarnation=COUNT, sequence=COUNT, echo=Marks(), hello=Marks(), news=Recurring(NEWS)
+)
 
 ADDRESSED: Record[tuple[Tenure, int]] = Record(tuple, tenure=TENURE, incarnation=COUNT)
 SEEN = Record(Identity, version=VERSION, digest=Text(ID_MAX))

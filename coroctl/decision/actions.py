@@ -9,8 +9,9 @@ Ordering rules (as etcd raft's Ready has them):
    that was frozen between two actions must not go on as if nothing had happened. (0: no limit.)
 3. Store writes are made one at a time, and Stored means that fsync has returned. A Send may leave before a Store of
    the same list has ended: the core never tells in a Send what is not stored yet.
-4. SetTicket and CommitDeadMan are two calls into the kernel with a clock reading between them: Ticketed is taken in
-   hand with a clock read after the kernel's success. They are never merged or retried by the shell.
+4. RenewDeadMan is three things in this order, of the one thread that makes all calls about the gate in the order in
+   which they were asked for: the ticket is set, and the kernel has said so; the clock is read; in one transaction the
+   ticket is deleted and the element set to what is left until then. None of them is retried by the shell.
 5. Do(DISARM) is Done only when the kernel has confirmed that element and tickets are gone.
 6. WriteRun is a write to tmpfs and needs no fsync. Its guard_until arms the guard: something that is not this
    process (it may be frozen) kills this process and the manager and drops the address if that moment passes by
@@ -120,21 +121,12 @@ class WriteRun(NamedTuple):
     run: Run
 
 
-class SetTicket(NamedTuple):
-    """Add a ticket element that lives 100 ms. Ends in Ticketed or DeadManRefused."""
+class RenewDeadMan(NamedTuple):
+    """L6: let the address speak until then, and not a moment longer. Ends in DeadManCommitted or DeadManRefused."""
 
     ticket: int
-    before: int
-
-
-class CommitDeadMan(NamedTuple):
-    """In one transaction: delete the ticket, set the element's timeout. Ends in DeadManCommitted or DeadManRefused."""
-
-    ticket: int
-    remaining_us: int
-    before: int
-    checked: bool = True
-    """False only in the mutation that leaves the ticket out."""
+    until: int
+    """s + L; also the action's `before`."""
 
 
 class Do(NamedTuple):
@@ -223,8 +215,7 @@ Action = (
     Send
     | Store
     | WriteRun
-    | SetTicket
-    | CommitDeadMan
+    | RenewDeadMan
     | Do
     | EditFile
     | FetchFile

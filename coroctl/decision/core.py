@@ -50,7 +50,6 @@ from coroctl.decision.events import (
     Stored,
     StoreFailed,
     Tick,
-    Ticketed,
     Uplink,
 )
 from coroctl.decision.log import alarm
@@ -108,8 +107,6 @@ def absorb(turn: Turn, event: events.Event) -> None:  # noqa: C901  (one line an
             disk.stored(turn, number)
         case StoreFailed(number, why):
             disk.failed(turn, number, why)
-        case Ticketed(ticket):
-            lease.ticketed(turn, ticket)
         case DeadManCommitted(ticket):
             lease.committed(turn, ticket)
         case DeadManRefused(ticket):

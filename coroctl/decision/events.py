@@ -57,20 +57,14 @@ class StoreFailed(NamedTuple):
     why: str
 
 
-class Ticketed(NamedTuple):
-    """The kernel took the dead-man's ticket."""
-
-    ticket: int
-
-
 class DeadManCommitted(NamedTuple):
-    """The transaction with that ticket went through."""
+    """The transaction with that ticket went through: the element lives until the moment that was asked for."""
 
     ticket: int
 
 
 class DeadManRefused(NamedTuple):
-    """The ticket was not set, or had expired: nothing has changed in the kernel."""
+    """The ticket was not set, or had expired, or no time was left: nothing has changed in the kernel."""
 
     ticket: int
 
@@ -177,7 +171,6 @@ Event = (
     | Uplink
     | Stored
     | StoreFailed
-    | Ticketed
     | DeadManCommitted
     | DeadManRefused
     | Done

@@ -4,6 +4,11 @@ Why the address is silent in time even if this process is frozen at the worst mo
 s + L - now, by a commit that fails unless a ticket of 100 ms, added *before* `now` was read, still lives. So however
 long the process was stopped between reading the clock and committing, the element ends before s + L + 100 ms, and
 slack is larger than that and the drift of two clocks.
+
+Why nobody asks the core again between the ticket and the commit. s + L was fixed when the renewal was asked for, and
+s only grows: a commit that comes late gives less, never more. If the tenure ends meanwhile, its end begins with a
+DISARM, which deletes element and tickets: a commit before it is undone by it, one after it has no ticket. And nothing
+is released before the kernel has confirmed that.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coroctl.decision import steps
-from coroctl.decision.actions import CommitDeadMan, Event, SetTicket, Step, WriteRun
+from coroctl.decision.actions import Event, RenewDeadMan, Step, WriteRun
 from coroctl.decision.log import log
 from coroctl.decision.state import Claim, DeadMan, Duty
 from coroctl.decision.values import NOBODY, Office, Run
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from coroctl.decision.state import Turn
 
 TICKET_LOST_US = 300_000
-"""A ticket that was not answered for so long is asked for again."""
+"""A renewal that was not answered for so long is asked for again."""
 REFUSED_US = 20_000
 """A kernel that refuses is asked again after this: not at once, or a gate that is broken would never let go of us."""
 RENEWALS_A_LEASE = 4
@@ -57,32 +62,17 @@ def holds(turn: Turn) -> bool:
 
 
 def renew_dead_man(turn: Turn, *, wanted: bool) -> None:
-    """Ask for a ticket when the confirmed element falls a quarter of a lease behind (L6a)."""
-    claim, dead_man = turn.claim, turn.dead_man
-    if not wanted or claim.lease_until() - dead_man.until < claim.lease_us // RENEWALS_A_LEASE:
+    """Have it renewed when the confirmed element falls a quarter of a lease behind (L6)."""
+    dead_man, until = turn.dead_man, turn.claim.lease_until()
+    if not wanted or until - dead_man.until < turn.claim.lease_us // RENEWALS_A_LEASE:
         return
     again = dead_man.asked_at + TICKET_LOST_US
     if dead_man.asked_at and turn.now < again:
         turn.wake_at(again)
         return
     ticket = turn.number()
-    turn.dead_man = dead_man._replace(ticket=ticket, asked_at=turn.now)
-    turn.do(SetTicket(ticket, claim.lease_until()))
-
-
-def ticketed(turn: Turn, ticket: int) -> None:
-    """L6b: the clock was read after the ticket was set; what is left of s + L is what the element gets."""
-    dead_man = turn.dead_man
-    if ticket != dead_man.ticket or not dead_man.asked_at or not gate_wanted(turn):
-        return
-    until = turn.claim.lease_until()
-    remaining = until - turn.now
-    if remaining <= 0:
-        return
-    if not turn.life.rules.dead_man_from_sending:
-        remaining = turn.claim.lease_us
-    turn.dead_man = dead_man._replace(claimed=until)
-    turn.do(CommitDeadMan(ticket, remaining, until, turn.life.rules.dead_man_ticket))
+    turn.dead_man = dead_man._replace(ticket=ticket, asked_at=turn.now, claimed=until)
+    turn.do(RenewDeadMan(ticket, until))
 
 
 def committed(turn: Turn, ticket: int) -> None:
@@ -94,7 +84,7 @@ def committed(turn: Turn, ticket: int) -> None:
 
 
 def refused(turn: Turn, ticket: int) -> None:
-    """Nothing has changed in the kernel; the next ticket is asked for in a moment."""
+    """Nothing has changed in the kernel; it is asked again in a moment."""
     if ticket == turn.dead_man.ticket:
         asked_at = turn.now + REFUSED_US - TICKET_LOST_US
         turn.dead_man = turn.dead_man._replace(ticket=0, asked_at=asked_at, claimed=0)

@@ -17,9 +17,9 @@ class Rules(NamedTuple):
     candidate_keeps_own_promise: bool = True
     """L11: a candidate is bound by the promise of its own vote."""
     dead_man_ticket: bool = True
-    """L6a, c: the commit fails if its ticket has expired."""
+    """L6a, c: the commit fails if its ticket has expired. (The shell's part, and so the simulator's model of it.)"""
     dead_man_from_sending: bool = True
-    """L6b: the element lives until s + L, not until now + L."""
+    """L6b: the element lives until s + L, not until now + L. (The same.)"""
     vote_after_storing: bool = True
     """L8: no vote is told before it is stored."""
     release_after_storing: bool = True

@@ -180,9 +180,9 @@ class DeadMan(NamedTuple):
 
     ticket: int = 0
     asked_at: int = 0
-    """When the ticket in flight was asked for; 0 if none is."""
+    """When the renewal in flight was asked for; 0 if none is."""
     claimed: int = 0
-    """s + L of the commit in flight."""
+    """The s + L that it is for."""
     until: int = 0
     """s + L of the last confirmed commit; 0 when disarmed."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from coroctl.decision.actions import (
-    CommitDeadMan,
     Do,
     EditFile,
     FetchFile,
@@ -16,9 +15,9 @@ from coroctl.decision.actions import (
     Log,
     Pass,
     Relay,
+    RenewDeadMan,
     Reply,
     Send,
-    SetTicket,
     StageFile,
     Step,
     Store,
@@ -26,15 +25,14 @@ from coroctl.decision.actions import (
     Warn,
     WriteRun,
 )
-from coroctl.decision.events import Answered, DeadManCommitted, DeadManRefused, Heard, Relayed, Tick, Ticketed
-from coroctl.sim import estate
+from coroctl.decision.events import Answered, Heard, Relayed, Tick
+from coroctl.sim import dead_man, estate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coroctl.sim.machine import Machine
 
-NETLINK_US = 200
 ABOUT_MACHINES = frozenset({Step.BRING_INVENTORY, Step.QUEUE_RECOVERY, Step.PAUSE_MACHINES, Step.RESUME_MACHINES})
 
 
@@ -66,20 +64,6 @@ def write_run(machine: Machine, action: WriteRun) -> None:
     """tmpfs; the guard follows."""
     machine.run = action.run
     machine.services.guard(action.run.guard_until)
-
-
-def ticket(machine: Machine, action: SetTicket) -> None:
-    """Into the kernel, and the answer back."""
-    if machine.expired(action.before):
-        return
-    machine.kernel.set_ticket(action.ticket)
-    machine.later(NETLINK_US, Ticketed(action.ticket))
-
-
-def commit(machine: Machine, action: CommitDeadMan) -> None:
-    """One transaction. Without the ticket (mutation) the clock is not checked either: that is what it is for."""
-    done = machine.kernel.commit(action.ticket, action.remaining_us, checked=action.checked)
-    machine.later(NETLINK_US, DeadManCommitted(action.ticket) if done else DeadManRefused(action.ticket))
 
 
 def do(machine: Machine, action: Do) -> None:
@@ -144,8 +128,8 @@ PERFORM: dict[type, Callable[[Machine, Any], None]] = {
     Send: send,
     Store: store,
     WriteRun: write_run,
-    SetTicket: ticket,
-    CommitDeadMan: commit,
+    RenewDeadMan: dead_man.renew,
+    dead_man.CommitDeadMan: dead_man.commit,
     Do: do,
     EditFile: edit,
     FetchFile: fetch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coroctl.decision.actions import CommitDeadMan, Do, LoadFile, Send, SetTicket, StageFile, Step, Store
+from coroctl.decision.actions import Do, LoadFile, RenewDeadMan, Send, StageFile, Step, Store
 from coroctl.decision.estate.actions import Command, StoreOperations
 from coroctl.decision.events import AddressGone, CorosyncGone, GateGone, Uplink
 from coroctl.decision.messages import ABOUT_MACHINES, COLD, Verb
@@ -13,6 +13,7 @@ from coroctl.model import NodeId
 from coroctl.sim import machine_faults
 from coroctl.sim.clock import MS, SECOND
 from coroctl.sim.corosync import Mode
+from coroctl.sim.dead_man import CommitDeadMan
 from coroctl.sim.kinds import Fault, Kind, Trap
 from coroctl.sim.machine import CLONES, Machine
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 POINTS: dict[str, type] = {
-    "ticket": SetTicket,
+    "ticket": RenewDeadMan,
     "commit": CommitDeadMan,
     "step": Do,
     "store": Store,

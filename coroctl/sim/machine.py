@@ -16,7 +16,9 @@ from coroctl.decision.events import Heard, Input
 from coroctl.decision.lease import holds
 from coroctl.decision.state import Turn
 from coroctl.model import NodeId, Role
+from coroctl.sim import dead_man
 from coroctl.sim.clock import SECOND, Clock
+from coroctl.sim.dead_man import CommitDeadMan, TicketSet
 from coroctl.sim.effects import PERFORM
 from coroctl.sim.estate import EstateHost, ForEstate
 from coroctl.sim.kernel import Kernel
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from coroctl.decision.state import State
     from coroctl.decision.values import Identity, Office, Run
     from coroctl.sim.cluster import Cluster
+
+    Told = Event | ForEstate | TicketSet
+    Asked = Action | EstateAction | CommitDeadMan
 
 CLONES = 100
 """A clone of node 3 is at place 103 of the network."""
@@ -63,8 +68,8 @@ class Machine:
         self.frozen = False
         self.all_frozen = False
         self.thawed_at = self.all_thawed_at = -10 * SECOND
-        self.inbox: deque[Event | ForEstate] = deque()
-        self.pending: deque[Action | EstateAction] = deque()
+        self.inbox: deque[Told] = deque()
+        self.pending: deque[Asked] = deque()
         self.trap: Trap | None = None
         self.trap_in = 0
         self.trap_us = 0
@@ -227,7 +232,7 @@ class Machine:
 
     # Work
 
-    def deliver(self, event: Event | ForEstate) -> None:
+    def deliver(self, event: Told) -> None:
         """Something happens that the daemon will see, once it runs."""
         if self.state is None:
             return
@@ -239,11 +244,11 @@ class Machine:
         if self.inbox:
             self.work()
 
-    def later(self, delay: int, event: Event | ForEstate) -> None:
+    def later(self, delay: int, event: Told) -> None:
         """An effect's end, told to the process that asked."""
         self.cluster.timeline.after(delay, self.tell, self.life, event)
 
-    def tell(self, life: int, event: Event | ForEstate) -> None:
+    def tell(self, life: int, event: Told) -> None:
         """Unless it has died meanwhile."""
         if life == self.life:
             self.deliver(event)
@@ -254,12 +259,15 @@ class Machine:
         while self.inbox and not self.pending and not self.frozen and not self.all_frozen and self.state is not None:
             self.take(self.inbox.popleft())
 
-    def take(self, event: Event | ForEstate) -> None:
+    def take(self, event: Told) -> None:
         """One step of a core, and what it asks for."""
-        if isinstance(event, ForEstate):
-            self.estate.feed(event.event)
-        else:
-            self.step(event)
+        match event:
+            case ForEstate():
+                self.estate.feed(event.event)
+            case TicketSet():
+                self.pending.append(dead_man.read_clock(self, event))
+            case _:
+                self.step(event)
         self.carry_out()
 
     def step(self, event: Event) -> None:
@@ -285,7 +293,7 @@ class Machine:
         if not pending and self.state is not None and self.state.world.role is Role.SUSPENDED:
             self.cluster.checker.rests(self)
 
-    def trapped(self, action: Action | EstateAction) -> bool:
+    def trapped(self, action: Asked) -> bool:
         """Whether the process stops here."""
         if self.trap_on is not None and not isinstance(action, self.trap_on):
             return False
@@ -309,6 +317,6 @@ class Machine:
         return bool(before) and self.clock.read(self.cluster.timeline.now) >= before
 
 
-def brief(action: Action | EstateAction) -> str:
+def brief(action: Asked) -> str:
     """An action as people name it."""
     return action.step.value if isinstance(action, Do) else type(action).__name__

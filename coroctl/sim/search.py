@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from coroctl.decision.actions import CommitDeadMan, Do, Send, SetTicket, Store, WriteRun
+from coroctl.decision.actions import Do, RenewDeadMan, Send, Store, WriteRun
 from coroctl.decision.core import Start, boot, step
-from coroctl.decision.events import DeadManCommitted, Done, Heard, Input, Stored, StoreFailed, Tick, Ticketed
+from coroctl.decision.events import DeadManCommitted, Done, Heard, Input, Stored, StoreFailed, Tick
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import MS, Member, Settings
 from coroctl.decision.state import Peer
 from coroctl.decision.values import Heartbeat, Identity, Office, Record, Run
 from coroctl.model import NodeId
+from coroctl.sim import dead_man
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -202,10 +203,9 @@ def carried(place: Place, index: int, actions: list[Action]) -> Place:
                 place = put(place, index, site._replace(storing=action))
             case WriteRun(run):
                 place = put(place, index, site._replace(run=run))
-            case SetTicket(ticket):
-                follow.append(Ticketed(ticket))
-            case CommitDeadMan(ticket, remaining):
-                place = put(place, index, site._replace(element=place.now + remaining))
+            case RenewDeadMan(ticket, until):
+                lasts = dead_man.lasts(site.state, until, place.now)
+                place = put(place, index, site._replace(element=place.now + lasts))
                 follow.append(DeadManCommitted(ticket))
             case Do(number, what):
                 if what.name == "DISARM":

@@ -26,7 +26,7 @@ def shown(device: str = DEVICE) -> str:
 async def refreshed(address: Address, lifetime_us: int) -> None:
     """When that is done, or has failed."""
     failures: list[CoroctlError] = []
-    address.refresh(lifetime_us, failures.append)
+    address.refresh(now_us() + lifetime_us, failures.append, asyncio.get_running_loop())
     await ROUTES(int)
     await asyncio.sleep(0)
     for one in failures:
@@ -105,7 +105,7 @@ async def test_a_removal_waits_for_the_refresh_before_it() -> None:
     address = Address(ADDRESS, 32, DEVICE)
     await address.add(60_000_000)
     failures: list[CoroctlError] = []
-    address.refresh(60_000_000, failures.append)
+    address.refresh(now_us() + 60_000_000, failures.append, asyncio.get_running_loop())
     await address.remove()
     assert ADDRESS not in shown()
     assert not failures

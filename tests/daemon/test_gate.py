@@ -147,6 +147,34 @@ async def test_a_ticket_is_good_for_one_commit_and_its_number_for_one_ticket_at_
 
 
 @in_namespace
+async def test_a_renewal_reads_the_clock_after_its_ticket_and_gives_what_is_left() -> None:
+    cable()
+    gate = gate_and_address()
+    until = now_us() + 5_000_000
+    assert gate.renew(1, until)
+    assert 0 < gate.remaining_us() <= until - now_us() + KERNELS_TICK_US
+
+    class Slow(Gate):
+        """Its thread stands still after the ticket was set."""
+
+        def ticket(self, number: int) -> bool:
+            there = super().ticket(number)
+            begun = now_us()
+            while now_us() < begun + TICKET_MS * 1000 // 4:
+                pass
+            return there
+
+    slow = Slow(gate.address, gate.device)
+    # On a busy machine the pause may be longer than the ticket lives.
+    assert any(slow.renew(number, until) for number in range(10, 20))
+    left = slow.remaining_us()
+    assert 0 < left <= until - now_us() + KERNELS_TICK_US, "and the pause was not given on top"
+    assert not gate.renew(20, now_us())
+    assert not gate.renew(21, now_us() - 5_000_000)
+    assert gate.remaining_us() <= left
+
+
+@in_namespace
 async def test_what_is_too_short_for_the_kernel_is_refused() -> None:
     """A timeout of 0 is none: the element would stay for ever."""
     cable()

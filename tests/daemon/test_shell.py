@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from coroctl.daemon.clock import now_us
 from coroctl.daemon.shell import Shell, Tools
-from coroctl.decision.actions import CommitDeadMan, Do, SetTicket, Step
+from coroctl.decision.actions import Do, RenewDeadMan, Step
 from coroctl.decision.core import Start
 from coroctl.decision.events import Membership, Stop, Stored, StoreFailed
 from coroctl.decision.settings import Member, Settings
@@ -57,15 +57,9 @@ class Tool:
     def write_run(self, run: Run) -> None:
         self.calls.append("guard" if run.guard_until else "no guard")
 
-    def ticket(self, number: int, told: Callable[[bool], None], _failed: object) -> None:
-        self.calls.append(f"ticket {number}")
-        self.loop.call_soon(told, self.gate_works)
-
-    def commit(
-        self, number: int, remaining_us: int, told: Callable[[bool], None], _failed: object, *, hurry: bool
-    ) -> None:
-        assert 0 < remaining_us <= SETTINGS.lease_us
-        self.calls.append(f"commit {number}")
+    def renew(self, number: int, until: int, told: Callable[[bool], None], _failed: object, *, hurry: bool) -> None:
+        assert 0 < until - now_us() <= SETTINGS.lease_us
+        self.calls.append(f"renew {number}")
         self.hurries.append(hurry)
         if hurry or not self.gate_works:
             self.loop.call_soon(told, self.gate_works)
@@ -137,15 +131,14 @@ async def test_a_lone_node_becomes_master_by_the_steps_in_their_order() -> None:
     assert tool.calls.index("guard") < tool.calls.index("start the manager")
 
 
-async def test_the_ticket_is_answered_before_the_commit_and_both_before_the_address() -> None:
+async def test_the_dead_man_is_set_before_the_address() -> None:
     shell = Shell(ALONE, asyncio.get_running_loop())
     tool = Tool(shell)
     start(shell, tool)
     await tool.wait(serving)
     shell.close()
-    ticket = next(at for at, call in enumerate(tool.calls) if call.startswith("ticket"))
-    commit = next(at for at, call in enumerate(tool.calls) if call.startswith("commit"))
-    assert ticket < commit < tool.calls.index("add address")
+    first = next(at for at, call in enumerate(tool.calls) if call.startswith("renew"))
+    assert first < tool.calls.index("add address")
 
 
 async def test_only_the_first_commit_hurries_and_the_others_are_heard_of_all_the_same() -> None:
@@ -175,7 +168,7 @@ async def test_a_renewal_that_is_refused_is_asked_for_again() -> None:
     await tool.wait(serving)
     tool.gate_works = False
     tool.calls.clear()
-    await tool.wait(lambda _state: sum(call.startswith("ticket") for call in tool.calls) > 3)
+    await tool.wait(lambda _state: sum(call.startswith("renew") for call in tool.calls) > 3)
     tool.gate_works = True
     await tool.wait(lambda state: state.dead_man.until > now_us())
     shell.close()
@@ -223,7 +216,7 @@ async def test_what_came_too_late_is_not_done() -> None:
     start(shell, tool)
     tool.calls.clear()
     past = now_us() - 1
-    shell._carry_out([SetTicket(7, past), CommitDeadMan(7, 100, past), Do(8, Step.ADD_ADDRESS, past)])
+    shell._carry_out([RenewDeadMan(7, past), Do(8, Step.ADD_ADDRESS, past)])
     shell.close()
     assert tool.calls == []
 

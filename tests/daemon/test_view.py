@@ -10,8 +10,8 @@ import pytest
 from coroctl.daemon.chronicle import Chronicle
 from coroctl.daemon.facts import DeadMan, Facts, Names, Votes
 from coroctl.daemon.view import status, visible
-from coroctl.decision.actions import Alarm, CommitDeadMan, Event, Log, SetTicket, Step, Warn
-from coroctl.decision.events import CorosyncGone, DeadManCommitted, Heard, Membership, Tick, Ticketed
+from coroctl.decision.actions import Alarm, Event, Log, RenewDeadMan, Step, Warn
+from coroctl.decision.events import CorosyncGone, DeadManCommitted, Heard, Membership, Tick
 from coroctl.decision.settings import SECOND, Member
 from coroctl.decision.values import Heartbeat, Identity, Mark, News, Office, Reason, Tenure
 from coroctl.model import NodeId, NodeStatus
@@ -50,9 +50,7 @@ class Watched(Node):
         self.chronicle.stepped(self.state, self.now, WALL + self.now / SECOND)
         found = super().take(actions)
         for action in actions:
-            if isinstance(action, SetTicket):
-                found += self.feed(Ticketed(action.ticket))
-            elif isinstance(action, CommitDeadMan):
+            if isinstance(action, RenewDeadMan):
                 found += self.feed(DeadManCommitted(action.ticket))
         return found
 

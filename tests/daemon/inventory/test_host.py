@@ -123,10 +123,7 @@ class House:
     def stepped(self, _state: State) -> None:
         self.changed.set()
 
-    def ticket(self, _number: int, told: Callable[[bool], None], _failed: object) -> None:
-        self.loop.call_soon(told, True)
-
-    def commit(self, _number: int, _us: int, told: Callable[[bool], None], *_: object, **_hurry: bool) -> None:
+    def renew(self, _number: int, _until: int, told: Callable[[bool], None], *_: object, **_hurry: bool) -> None:
         self.loop.call_soon(told, True)
 
     async def carry_out(self, step: Step, _before: int) -> None:
