@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,16 +42,22 @@ def replace(path: Path, data: bytes, *, durable: bool) -> None:
     OSError: the old file is still in place, unless the directory's own fsync failed after the rename; nothing of the
     new one is left beside it.
     """
-    beside = path.with_name(path.name + ".new")
+    beside = _beside(path)
     write(beside, data, durable=durable)
     try:
-        beside.rename(path)
+        os.replace(beside, path)  # noqa: PTH105 (Path.replace returns a path that nobody needs)
     except OSError:
         with suppress(OSError):
             beside.unlink()
         raise
     if durable:
         sync_directory(path.parent)
+
+
+@lru_cache(16)
+def _beside(path: Path) -> Path:
+    """/run is written with every heartbeat of a master."""
+    return path.with_name(path.name + ".new")
 
 
 def read(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """This node's UDP sockets: opened as soon as a link's address is there, read a bounded batch at a time.
 
-Each link has one for strangers, which also sends, and one connected to each peer: the kernel gives every socket its
-own queue, so that a flood from elsewhere pushes no peer's datagram out. Does not know what a datagram holds.
+Each link has one for strangers, and one connected to each peer: the kernel gives every socket its own queue, so that a
+flood from elsewhere pushes no peer's datagram out, and it looks the way up once. Does not know what a datagram holds.
 """
 
 from __future__ import annotations
@@ -107,10 +107,14 @@ class Links:
         link = self._links.get(number)
         if link is None or link.socket is None:
             return "NO_LINK"
-        if link.socket.family != target.family:
+        peer = link.peers.get(target)
+        if peer is None and link.socket.family != target.family:
             return "OTHER_FAMILY"
         try:
-            link.socket.sendto(datagram, target.name)
+            if peer is None:
+                link.socket.sendto(datagram, target.name)
+            else:
+                _send(peer, datagram)
         except OSError as error:
             return error_name(error)
         return ""
@@ -132,7 +136,7 @@ class Links:
             text = f"cannot use {link.address} port {link.port}: {error.strerror or error}"
             self._trouble(number, text)
             return link._replace(trouble=text)
-        self._read(opened, number)
+        asyncio.get_running_loop().add_reader(opened, self._readable, opened, number)
         self._trouble(number, "")
         return link._replace(socket=opened, trouble="")
 
@@ -146,17 +150,25 @@ class Links:
         for peer in self._peers[number] - kept.keys():
             if peer.family == link.socket.family:
                 with suppress(OSError):
-                    kept[peer] = _connected(link.socket, peer)
-                    self._read(kept[peer], number)
+                    kept[peer] = opened = _connected(link.socket, peer)
+                    asyncio.get_running_loop().add_reader(opened, self._peer_readable, opened, peer.host, number)
         return link._replace(peers=kept)
-
-    def _read(self, opened: socket.socket, number: int) -> None:
-        asyncio.get_running_loop().add_reader(opened, self._readable, opened, number)
 
     def _close(self, link: _Link) -> None:
         for one in (*link.peers.values(), link.socket):
             if one is not None:
                 _end(one)
+
+    def _peer_readable(self, opened: socket.socket, host: str, number: int) -> None:
+        """One datagram: mostly there is no second one, and to find that out costs as much as to be called again."""
+        try:
+            datagram = opened.recv(_SIZE_MAX)
+        except (BlockingIOError, *_NOT_THERE):
+            return
+        except OSError as error:
+            self._failed(error_name(error))
+            return
+        self._arrived(datagram, host, number)
 
     def _readable(self, opened: socket.socket, number: int) -> None:
         for _ in range(BATCH):
@@ -170,6 +182,15 @@ class Links:
                 self._failed(error_name(error))
                 return
             self._arrived(datagram, source[0], number)
+
+
+def _send(peer: socket.socket, datagram: bytes) -> None:
+    """A connected socket tells first what became of the one before, and sends nothing; that nobody is there is fine."""
+    try:
+        peer.send(datagram)
+    except _NOT_THERE:
+        with suppress(*_NOT_THERE):
+            peer.send(datagram)
 
 
 def _bound(target: Target) -> socket.socket:

@@ -54,6 +54,7 @@ from coroctl.decision.events import (
 )
 from coroctl.decision.log import alarm
 from coroctl.decision.messages import Verb
+from coroctl.decision.quiet import quiet
 from coroctl.decision.rules import RULES, Rules
 from coroctl.decision.settings import Settings, Voters
 from coroctl.decision.state import Ballots, Claim, Disk, Duty, Files, Life, State, Turn, World
@@ -69,6 +70,9 @@ def step(state: State, given: Input) -> tuple[State, list[Action]]:
     turn = Turn(state, given.now, given.draw)
     lease.check_clock(turn)
     absorb(turn, given.event)
+    if quiet(turn, state, given.event):
+        turn.wake = state.wake
+        return turn.close(), []
     return conclude(turn)
 
 

@@ -32,6 +32,12 @@ REFUSED_US = 20_000
 RENEWALS_A_LEASE = 4
 
 
+def moves_on(turn: Turn) -> bool:
+    """Whether s would grow now (`advance`), if this node claims or holds at all."""
+    claiming = turn.claim.office in (Office.CLAIMING, Office.HOLDING)
+    return claiming and min(echoed_by_majority(turn, one) for one in turn.lists) > turn.claim.sent
+
+
 def advance(turn: Turn) -> None:
     """Find s: the newest send time that majorities (of every list, L16) have echoed with a vote for this tenure."""
     sent = min(echoed_by_majority(turn, one) for one in turn.lists)
@@ -73,6 +79,7 @@ def renew_dead_man(turn: Turn, *, wanted: bool) -> None:
     ticket = turn.number()
     turn.dead_man = dead_man._replace(ticket=ticket, asked_at=turn.now, claimed=until)
     turn.do(RenewDeadMan(ticket, until))
+    turn.wake_at(turn.now + TICKET_LOST_US)
 
 
 def committed(turn: Turn, ticket: int) -> None:

@@ -421,6 +421,19 @@ async def test_what_cannot_be_sent_is_counted_and_never_raised() -> None:
         assert one.count(THREE, "send NO_LINK") == 3
 
 
+async def test_the_first_datagram_to_a_daemon_that_has_just_come_is_not_lost() -> None:
+    with stations(ONE, addresses=SINGLE) as [one]:
+        one.transport.send_heartbeat(said_by(ONE))  # nobody is there: the next one is told so
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as came:
+            came.bind((ADDRESSES[TWO][0], one.port))
+            came.settimeout(WAIT_S)
+            one.transport.send_heartbeat(said_by(ONE, sequence=2))
+            assert came.recv(65536)
+        one.transport.send_heartbeat(said_by(ONE, sequence=3))
+        one.transport.send_heartbeat(said_by(ONE, sequence=4))
+        assert not one.transport.counters(), "that nobody is there is no trouble of ours"
+
+
 async def test_an_address_that_is_taken_is_tried_again() -> None:
     port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
