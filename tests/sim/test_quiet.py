@@ -44,18 +44,20 @@ class Compared:
 
 
 def whole(turn: Turn, before: State, event: Event) -> tuple[State, list[Action], int]:
-    """State, actions and wake-up of a step that leaves nothing out, without what the peers' times alone make of them."""
+    """State, actions and wake-up of a step that leaves nothing out, but for what only the peers' times make of them."""
     made = Turn(before, turn.now, turn.draw)
     lease.check_clock(made)
     core.absorb(made, event)
     state, actions = core.conclude(made)
-    bare = [
-        one._replace(heartbeat=one.heartbeat._replace(echo={})) if isinstance(one, Send) else one for one in actions
-    ]
-    said = [one for one in bare if not isinstance(one, Wake)]
+    said = [bare(one) for one in actions if not isinstance(one, Wake)]
     # When a majority was last heard is in the peers' times, and looked for with the next step.
     world = state.world._replace(majority_at=0)
     return state._replace(peers={}, world=world, wake=0), said, state.wake
+
+
+def bare(action: Action) -> Action:
+    """A heartbeat without what it has heard."""
+    return Send(action.heartbeat._replace(echo={})) if isinstance(action, Send) else action
 
 
 @pytest.mark.parametrize("seed", range(0, 60, 2))
