@@ -11,6 +11,7 @@ README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- keys: python -m tests.keys -->\n", "<!-- end of keys -->\n"
 WHERE = {
     "TerminalApp": "everywhere",
+    "Over": "everywhere",
     "NodeActing": "overview, a node",
     "MachinesScreen": "machines",
     "Overview": "overview",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from textual.events import Key
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from coroctl.actions import ACTIONS, IN_CONSOLE, MACHINE_MOVE, SUSPEND, Ask, Check, Effect, Outlook, Seen, Verdict
 from coroctl.client import Denied
@@ -263,6 +263,24 @@ async def test_without_an_interruption_one_choice_is_enough(stand: Stand) -> Non
         await ends(pilot, "What will happen")
         await pilot.press("tab", "enter")
         await ends(pilot, "ok, after")
+
+
+@pytest.mark.parametrize("key", ["m", "P", "r"])
+async def test_what_something_else_has_written_over_a_dialog_goes(
+    stand: Stand, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(Console, "action_redraw", lambda console: drawn.append(type(console.screen).__name__))
+    async with stand.console().run_test(size=(80, 24)) as pilot:
+        await stand.show(pilot)
+        await pilot.press(key)
+        if key == "P":
+            await ends(pilot, "What will happen")
+            await pilot.press(*"nod", "ctrl+l")
+            assert dialog(pilot).query_one(Input).value == "nod"
+        else:
+            await pilot.press("ctrl+l")
+    assert drawn == ["MenuScreen" if key == "m" else "ActionScreen"]
 
 
 async def test_the_menu_and_enter_on_everything_changes_nothing(stand: Stand) -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual import on
 from textual.message import Message
-from textual.screen import ModalScreen
 
 from coroctl.actions import LARGEST_PRIO, Ask
 from coroctl.client import Denied, Rejected
 from coroctl.errors import CoroctlError
 from coroctl.tui import sheets
+from coroctl.tui.screens.over import Over
 from coroctl_widgets import SheetDialog
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Failed(Message):
         self.why = why
 
 
-class ActionScreen(ModalScreen[None]):
+class ActionScreen(Over[None]):
     """Over whatever was shown."""
 
     CSS = """

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from coroctl.actions import IN_CONSOLE, Action
+from coroctl.tui.screens.over import Over
 from coroctl_widgets import Cell, Column, LiveTable, Row, neutral
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 
-class MenuScreen(ModalScreen[Action | None]):
+class MenuScreen(Over[Action | None]):
     """Ends with the action that was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from textual import on
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label
 
+from coroctl.tui.screens.over import Over
 from coroctl_widgets import Cell, Column, LiveTable, Row
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Whose(NamedTuple):
     """The nodes that tell it, and what they are called; none: a file is read here."""
 
 
-class WhoseScreen(ModalScreen[Whose | None]):
+class WhoseScreen(Over[Whose | None]):
     """Ends with the one that was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "Cancel")]
