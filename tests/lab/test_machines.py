@@ -90,7 +90,7 @@ def test_a_second_start_is_flagged_and_a_move_is_not(lab: Lab) -> None:
 
         start_too(lab, "node1")
         # Both write now: but the second's first write must have been followed by one of the first's.
-        until(lambda: checker.report().machines, 30, "vm1 to be seen on both nodes")
+        until(lambda: bool(checker.report().machines), 30, "vm1 to be seen on both nodes")
         lab.tell("node2", "virsh", "destroy", "vm1")
         checker.wait_running("vm1", "node1")
         report = checker.report()
