@@ -54,6 +54,8 @@ class Checker:
         self.answers: dict[str, set[Verdict]] = {}
         self.adoptions: set[str] = set()
         """Requests that concern the file of one node only."""
+        self.given_away: set[str] = set()
+        """Requests whose change an operator let go, who adopted a file without it when no file was a majority's."""
         self.loaded: set[str] = set()
         """Requests whose edit is in a file that some node has loaded; of adoptions, that were carried out."""
         self.machines = MachineChecker(self)
@@ -155,7 +157,11 @@ class Checker:
 
         What it leads to is promised like any change: refused is not done, and done is what was asked for.
         """
-        self.carries(machine, identity, (*self.cluster.files[identity].requests, request))
+        kept = self.cluster.files[identity].requests
+        self.carries(machine, identity, (*kept, request))
+        if self.parted():
+            # No file is a majority's, and a person says which one counts: what is not in it is given away.
+            self.given_away |= self.answers.keys() - {*kept}
 
     def carries(self, machine: Machine, identity: Identity, requests: tuple[str, ...]) -> None:
         """P3: what was refused is in no file."""
@@ -202,8 +208,12 @@ class Checker:
         """A clone that was master and is gone may leave so many files that none is a majority's: which one counts, a
         person must say (`conf adopt`). That is no liveness; every other promise is still held.
         """
+        return bool(self.cluster.clones) and self.parted()
+
+    def parted(self) -> bool:
+        """Whether no file is loaded by more than half of the machines."""
         loaded = [one.loaded for one in self.cluster.machines.values()]
-        return bool(self.cluster.clones) and max(map(loaded.count, loaded)) <= len(loaded) // 2
+        return max(map(loaded.count, loaded)) <= len(loaded) // 2
 
     def put_off(self, moment: int, tenure: Tenure, gap_us: int) -> bool:
         """Whether a lease moved just when a hand-over that L13 had put off was due: 10 L, or twice that, or ..."""
@@ -215,5 +225,6 @@ class Checker:
         """P3: what was answered ok is in the file that the holder has in the end."""
         kept = self.cluster.files[holder.loaded].requests
         for request, verdicts in self.answers.items():
-            if Verdict.OK in verdicts and request not in kept and request not in self.adoptions:
+            excused = request in self.adoptions or request in self.given_away
+            if Verdict.OK in verdicts and request not in kept and not excused:
                 self.violated("P3", f"{request} was ok and is lost")
