@@ -35,7 +35,7 @@ class _Call(NamedTuple):
 class KernelThread:
     """Awaited with a call and its arguments, it gives back what the call returns or raises.
 
-    A thread of the standard library's pool does the same for twice the CPU time, six times a second.
+    A thread of the standard library's pool does the same for twice the CPU time, with each renewal.
     """
 
     def __init__(self, name: str) -> None:

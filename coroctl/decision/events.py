@@ -1,6 +1,6 @@
 """Everything that can happen to the core. The shell around it makes these, and reads the clock for each.
 
-The clock is read *after* what the event tells of has happened (a ticket that was set, a datagram that arrived).
+The clock is read *after* what the event tells of has happened (a record that was stored, a datagram that arrived).
 """
 
 from __future__ import annotations

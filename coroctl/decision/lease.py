@@ -19,13 +19,13 @@ from coroctl.decision import steps
 from coroctl.decision.actions import Event, RenewDeadMan, Step, WriteRun
 from coroctl.decision.log import log
 from coroctl.decision.state import Claim, DeadMan, Duty
-from coroctl.decision.values import NOBODY, Office, Run
+from coroctl.decision.values import CLAIMS, NOBODY, Office, Run
 
 if TYPE_CHECKING:
     from coroctl.decision.settings import Voters
     from coroctl.decision.state import Turn
 
-TICKET_LOST_US = 300_000
+RENEWAL_LOST_US = 300_000
 """A renewal that was not answered for so long is asked for again."""
 REFUSED_US = 20_000
 """A kernel that refuses is asked again after this: not at once, or a gate that is broken would never let go of us."""
@@ -34,17 +34,21 @@ RENEWALS_A_LEASE = 4
 
 def moves_on(turn: Turn) -> bool:
     """Whether s would grow now (`advance`), if this node claims or holds at all."""
-    claiming = turn.claim.office in (Office.CLAIMING, Office.HOLDING)
-    return claiming and min(echoed_by_majority(turn, one) for one in turn.lists) > turn.claim.sent
+    return turn.claim.office in CLAIMS and echoed(turn) > turn.claim.sent
 
 
 def advance(turn: Turn) -> None:
-    """Find s: the newest send time that majorities (of every list, L16) have echoed with a vote for this tenure."""
-    sent = min(echoed_by_majority(turn, one) for one in turn.lists)
+    """Find s."""
+    sent = echoed(turn)
     if sent > turn.claim.sent:
         turn.claim = turn.claim._replace(sent=sent)
         if turn.duty.guard_until and not turn.duty.cleaning:
             turn.duty = turn.duty._replace(guard_until=0)
+
+
+def echoed(turn: Turn) -> int:
+    """The newest send time that majorities (of every list, L16) have echoed with a vote for this tenure."""
+    return min(echoed_by_majority(turn, one) for one in turn.lists)
 
 
 def echoed_by_majority(turn: Turn, voters: Voters) -> int:
@@ -72,14 +76,14 @@ def renew_dead_man(turn: Turn, *, wanted: bool) -> None:
     dead_man, until = turn.dead_man, turn.claim.lease_until()
     if not wanted or until - dead_man.until < turn.claim.lease_us // RENEWALS_A_LEASE:
         return
-    again = dead_man.asked_at + TICKET_LOST_US
+    again = dead_man.asked_at + RENEWAL_LOST_US
     if dead_man.asked_at and turn.now < again:
         turn.wake_at(again)
         return
     ticket = turn.number()
     turn.dead_man = dead_man._replace(ticket=ticket, asked_at=turn.now, claimed=until)
     turn.do(RenewDeadMan(ticket, until))
-    turn.wake_at(turn.now + TICKET_LOST_US)
+    turn.wake_at(turn.now + RENEWAL_LOST_US)
 
 
 def committed(turn: Turn, ticket: int) -> None:
@@ -93,7 +97,7 @@ def committed(turn: Turn, ticket: int) -> None:
 def refused(turn: Turn, ticket: int) -> None:
     """Nothing has changed in the kernel; it is asked again in a moment."""
     if ticket == turn.dead_man.ticket:
-        asked_at = turn.now + REFUSED_US - TICKET_LOST_US
+        asked_at = turn.now + REFUSED_US - RENEWAL_LOST_US
         turn.dead_man = turn.dead_man._replace(ticket=0, asked_at=asked_at, claimed=0)
 
 

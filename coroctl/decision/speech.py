@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from coroctl.decision import requests, voter
 from coroctl.decision.actions import Send
 from coroctl.decision.state import Speech
-from coroctl.decision.values import NOBODY, Heartbeat, Mark, News, Office
+from coroctl.decision.values import CLAIMS, NOBODY, Heartbeat, Mark, News, Office
 
 if TYPE_CHECKING:
     from coroctl.decision.state import Turn
 
 GIVEN = frozenset({Office.RELEASING, Office.VOTER})
-TELLING = frozenset({Office.CLAIMING, Office.HOLDING})
 AHEAD = 16
 """By this part of a heartbeat the holder is ahead: more than a machine that is not busy is late."""
 
@@ -67,7 +66,7 @@ def send(turn: Turn, news: News, *, regular: bool) -> None:
 def compose(turn: Turn) -> News:
     """The whole state."""
     claim, files = turn.claim, turn.files
-    telling = claim.office in TELLING
+    telling = claim.office in CLAIMS
     member = files.settings.member(turn.life.node)
     change = turn.business.change
     vote = voter.told_vote(turn)

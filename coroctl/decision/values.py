@@ -85,6 +85,10 @@ class Office(Enum):
     RELEASING = "releasing"
 
 
+CLAIMS = frozenset({Office.CLAIMING, Office.HOLDING})
+"""Who has a tenure of its own, and tells it."""
+
+
 class Standing(IntEnum):
     """What a node may be elected for: the larger, the better."""
 

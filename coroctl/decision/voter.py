@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING
 from coroctl.decision import peers
 from coroctl.decision.actions import Alarm, Event
 from coroctl.decision.log import log, over
-from coroctl.decision.values import NOBODY, Identity, News, Office, Reason, Record, Standing, Tenure
+from coroctl.decision.values import CLAIMS, NOBODY, Identity, News, Office, Reason, Record, Standing, Tenure
 
 if TYPE_CHECKING:
     from coroctl.decision.peers import Rank
     from coroctl.decision.settings import Voters
     from coroctl.decision.state import Turn
     from coroctl.model import NodeId
-
-CLAIMS = frozenset({Office.CLAIMING, Office.HOLDING})
 
 
 def consider(turn: Turn) -> None:
